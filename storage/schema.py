@@ -1,0 +1,164 @@
+"""The columns of the store: name, type, unit and one line of meaning each.
+
+This is the one place where a column is declared; files are written with it, views read it and the
+README prints it. Columns are only ever added, and never change their meaning; `SCHEMA_VERSION`
+grows with each addition and sits in every file. Knows nothing of how rows come about.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import pyarrow as pa
+
+SCHEMA_VERSION = 1
+
+
+class Outcome(StrEnum):
+    """How an attempt at a cell ended. Finished and diverged attempts are results."""
+
+    FINISHED = "finished"
+    DIVERGED = "diverged"
+    FAILED = "failed"
+
+    @property
+    def is_result(self) -> bool:
+        return self is not Outcome.FAILED
+
+    @property
+    def symbol(self) -> str:
+        return {"finished": "✓", "diverged": "†", "failed": "✗"}[self.value]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table. `unit` is empty for names, counts and fractions."""
+
+    name: str
+    type: pa.DataType
+    description: str
+    unit: str = ""
+
+
+TEXT, REAL, WHOLE, YES_NO = pa.string(), pa.float64(), pa.int64(), pa.bool_()
+TIME = pa.timestamp("us", tz="UTC")
+
+IDENTITY = (
+    Column("key", TEXT, "content hash of the cell (64 hexadecimal digits)"),
+    Column("base_key", TEXT, "the same hash without revisions: equal for old and new revisions"),
+    Column("attempt", TEXT, "unique id of this try at the cell"),
+    Column("outcome", TEXT, "finished, diverged or failed"),
+)
+
+CONFIGURATION = (
+    Column("config", TEXT, "the whole cell as JSON"),
+    Column("revisions", TEXT, "revision of each component of the cell as JSON"),
+    Column("dataset", TEXT, "data set name"),
+    Column("noise", TEXT, "noise kind: none, symmetric, asymmetric, …"),
+    Column("noise_rate", REAL, "nominal noise rate", "fraction"),
+    Column("architecture", TEXT, "architecture name"),
+    Column("loss", TEXT, "loss name"),
+    Column("loss_parameters", TEXT, "parameters of the loss as JSON, defaults included"),
+    Column("learning_rate", REAL, "initial learning rate"),
+    Column("batch_size", WHOLE, "images per step"),
+    Column("num_epochs", WHOLE, "epochs asked for"),
+    Column("precision", TEXT, "fp32, tf32 or bf16"),
+    Column("seed", WHOLE, "replicate"),
+)
+
+CURVES = (
+    Column("epoch", WHOLE, "epoch, 1 to num_epochs"),
+    Column("epoch_learning_rate", REAL, "learning rate in the epoch"),
+    Column("train_loss", REAL, "mean training loss per image; NULL if not finite"),
+    Column("train_accuracy_noisy", REAL, "agreement with the labels trained on", "fraction"),
+    Column("train_accuracy_clean", REAL, "agreement with the true training labels", "fraction"),
+    Column("memorization", REAL, "wrong training labels reproduced", "fraction"),
+    Column("test_accuracy", REAL, "top-1 test accuracy", "fraction"),
+    Column("test_top5_accuracy", REAL, "top-5 test accuracy", "fraction"),
+    Column("test_loss", REAL, "mean test loss per image, without logit bias"),
+    Column("epoch_seconds", REAL, "wall time of the epoch", "seconds"),
+)
+
+FACTS = (
+    Column("diverged_epoch", WHOLE, "first epoch with a non-finite loss or weight, else NULL"),
+    Column("num_classes", WHOLE, "number of classes K"),
+    Column("num_parameters", WHOLE, "trainable parameters"),
+    Column("realized_noise_rate", REAL, "share of training labels that are wrong", "fraction"),
+    Column("noisy_label_sha256", TEXT, "digest of the label vector trained on"),
+    Column("transition_matrix", TEXT, "K × K shares of true class given label as JSON"),
+    Column("initial_weights_sha256", TEXT, "digest of the initial weights"),
+    Column("seconds", REAL, "wall time of the whole run", "seconds"),
+    Column("peak_memory_bytes", WHOLE, "peak device memory, or resident set on a CPU", "bytes"),
+    Column("resumed_from_epoch", WHOLE, "last epoch of the checkpoint it went on from, else NULL"),
+)
+
+PROVENANCE = (
+    Column("study", TEXT, "study whose launch made this attempt"),
+    Column("launch", TEXT, "id of that launch"),
+    Column("started_at", TIME, "start of the attempt", "UTC"),
+    Column("committed_at", TIME, "when the row was written", "UTC"),
+    Column("host", TEXT, "machine name"),
+    Column("device", TEXT, "device name"),
+    Column("code_version", TEXT, "git commit of the code, else the package version"),
+    Column("code_dirty", YES_NO, "whether the working tree had uncommitted changes"),
+    Column("packages", TEXT, "versions of Python and the packages that matter as JSON"),
+)
+
+FAILURE = (
+    Column("error_class", TEXT, "kind of failure: exception, out_of_memory, worker_died, …"),
+    Column("error_type", TEXT, "exception type"),
+    Column("error_message", TEXT, "exception message, one line"),
+    Column("error_trace", TEXT, "traceback"),
+)
+
+SCALARS = IDENTITY + CONFIGURATION + FACTS + PROVENANCE + FAILURE
+"""One value per attempt."""
+
+METRICS = tuple(column.name for column in CURVES if column.name not in ("epoch", "epoch_seconds"))
+"""Curve columns that a table or a pick may select."""
+
+PLANNED = (
+    Column("study", TEXT, "study name"),
+    Column("phase", TEXT, "phase of the study"),
+    Column("position", WHOLE, "place in the study's order"),
+    Column("key", TEXT, "cell key; NULL while a pick that it needs is pending"),
+    Column("base_key", TEXT, "the key without revisions; NULL while a pick is pending"),
+    Column("seed", WHOLE, "replicate"),
+    Column("axes", pa.map_(TEXT, TEXT), "field → value as the study writes it, labels included"),
+    Column("config", TEXT, "the whole cell as JSON; NULL while a pick is pending"),
+    Column("skipped", TEXT, "reason why the study leaves this cell out, else NULL"),
+)
+
+PICKS = (
+    Column("study", TEXT, "study name"),
+    Column("phase", TEXT, "phase that was searched"),
+    Column("pick", TEXT, "name of the pick"),
+    Column("group", pa.map_(TEXT, TEXT), "the cells compared share these fields"),
+    Column("field", TEXT, "field whose value was picked"),
+    Column("value", TEXT, "value that won"),
+    Column("score", REAL, "mean of the metric over seeds for the winner"),
+    Column("runner_up", TEXT, "second best value, NULL if there is none"),
+    Column("runner_up_score", REAL, "its mean"),
+    Column("num_seeds", WHOLE, "seeds per value"),
+    Column("is_tie", YES_NO, "whether the runner-up has the same score"),
+    Column("at_edge", YES_NO, "whether the winner is the smallest or largest value tried"),
+    Column("rule", TEXT, "the selection in words: metric, split, epoch, direction"),
+    Column("picked_at", TIME, "when", "UTC"),
+)
+
+
+def attempt_schema() -> pa.Schema:
+    """Arrow schema of an attempt file: scalars, then curves as lists of equal length."""
+    curves = [pa.field(column.name, pa.list_(column.type)) for column in CURVES]
+    return pa.schema([*(pa.field(column.name, column.type) for column in SCALARS), *curves])
+
+
+def planned_schema() -> pa.Schema:
+    """Arrow schema of a study's planned cells."""
+    return pa.schema([pa.field(column.name, column.type) for column in PLANNED])
+
+
+def picks_schema() -> pa.Schema:
+    """Arrow schema of recorded picks."""
+    return pa.schema([pa.field(column.name, column.type) for column in PICKS])

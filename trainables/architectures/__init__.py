@@ -1,0 +1,30 @@
+"""Networks, each built for an input shape and a class count, with its weights drawn explicitly.
+
+An architecture is a callable `build(shape, num_classes, generator) -> nn.Module` that returns raw
+logits [N, K] for images float [N, C, H, W]; initial weights come from the generator alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from trainables.registry import Registry
+
+if TYPE_CHECKING:
+    from torch import Generator
+    from torch.nn import Module
+
+Architecture = Callable[[tuple[int, int, int], int, "Generator"], "Module"]
+
+ARCHITECTURES: Registry[Architecture] = Registry(
+    "architecture",
+    {
+        "mlp": "trainables.architectures.mlp",
+        "mlp1024": "trainables.architectures.mlp",
+        "resnet20": "trainables.architectures.resnet_cifar",
+        "resnet32": "trainables.architectures.resnet_cifar",
+        "resnet56": "trainables.architectures.resnet_cifar",
+    },
+    group="orchestrator.architectures",
+)

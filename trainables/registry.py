@@ -1,0 +1,314 @@
+"""Named components and how a name becomes an object.
+
+A component is a class or a function that its file registers under a name, with an integer revision:
+
+    @LOSSES.register("gce", revision=1)
+    @dataclass(frozen=True)
+    class GeneralizedCrossEntropy:
+        q: Annotated[float, Range(0, 1, low_open=True)] = 0.7
+
+Its parameters, their types, ranges and defaults are read from the signature; nothing is declared
+twice. Built-in modules are imported when one of their names is asked for, and an import path names
+a component that lives outside the project. Knows nothing of any particular component.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from types import NoneType, UnionType
+from typing import (
+    Annotated,
+    Any,
+    Generic,
+    Literal,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
+
+from trainables.config import Choice
+
+T = TypeVar("T")
+REQUIRED: Any = inspect.Parameter.empty
+
+
+class ComponentError(ValueError):
+    """A component cannot be had as asked. `key` names the parameter, `nearest` the likely fix.
+
+    UnknownComponentError    no such name, or an import path that leads nowhere
+    ParameterError           unknown parameter, wrong type, out of range, missing
+    """
+
+    def __init__(self, message: str, *, key: str | None = None, nearest: str | None = None) -> None:
+        super().__init__(message)
+        self.message, self.key, self.nearest = message, key, nearest
+
+
+class UnknownComponentError(ComponentError):
+    """No component has this name."""
+
+
+class ParameterError(ComponentError):
+    """A parameter is unknown, missing, of the wrong type or out of its range."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """Closed numeric range of a parameter; `low_open`/`high_open` exclude an end."""
+
+    low: float = -math.inf
+    high: float = math.inf
+    low_open: bool = False
+    high_open: bool = False
+
+    def __contains__(self, value: float) -> bool:
+        above = value > self.low if self.low_open else value >= self.low
+        below = value < self.high if self.high_open else value <= self.high
+        return math.isfinite(value) and above and below
+
+    def __str__(self) -> str:
+        left = "(" if self.low_open or math.isinf(self.low) else "["
+        right = ")" if self.high_open or math.isinf(self.high) else "]"
+        return f"{left}{self.low:g}, {self.high:g}{right}"
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a component, as its signature declares it."""
+
+    name: str
+    annotation: Any
+    default: Any
+    range: Range | None
+
+    @property
+    def is_required(self) -> bool:
+        return self.default is REQUIRED
+
+    def canonical(self, value: Any) -> Any:
+        """`value` in the declared type. Raises ParameterError if it does not fit type or range."""
+        return _fit(self.annotation, value, self)
+
+
+@dataclass(frozen=True)
+class Component(Generic[T]):
+    """A registered class or function with the facts that studies and keys need."""
+
+    name: str
+    target: Callable[..., T]
+    revision: int
+    parameters: Mapping[str, Parameter]
+
+    def resolve(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Check `given` and complete it with the defaults. Raises ParameterError."""
+        for name in given:
+            if name not in self.parameters:
+                hint = nearest(name, self.parameters)
+                raise ParameterError(
+                    f"{self.name} has no parameter '{name}'", key=name, nearest=hint
+                )
+        resolved = {}
+        for name, parameter in self.parameters.items():
+            if name not in given and parameter.is_required:
+                raise ParameterError(f"{self.name} needs '{name}'", key=name)
+            value = given.get(name, parameter.default)
+            resolved[name] = parameter.canonical(value)
+        return resolved
+
+
+class Registry(Generic[T]):
+    """The components of one kind.
+
+    Args:
+        kind: what they are, for messages: "loss", "data set".
+        modules: built-in name → module that registers it when imported.
+        common: parameters that every component of this kind takes besides its own; the builder of
+            the kind, not the component, receives them.
+        group: entry-point group through which installed packages offer further components.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        modules: Mapping[str, str],
+        *,
+        common: tuple[Parameter, ...] = (),
+        group: str | None = None,
+    ) -> None:
+        self.kind = kind
+        self._modules = dict(modules)
+        self._common = {parameter.name: parameter for parameter in common}
+        self._group = group
+        self._components: dict[str, Component[T]] = {}
+
+    def register(self, name: str, *, revision: int = 1) -> Callable[[Callable[..., T]], Any]:
+        """Decorator that offers a class or function; bump `revision` when its numbers move."""
+
+        def decorate(target: Callable[..., T]) -> Callable[..., T]:
+            self._components[name] = Component(
+                name, target, revision, {**_signature_parameters(target), **self._common}
+            )
+            return target
+
+        return decorate
+
+    def names(self) -> tuple[str, ...]:
+        """Built-in names and those registered so far, sorted; imports nothing."""
+        return tuple(sorted({*self._modules, *self._components}))
+
+    def component(self, name: str) -> Component[T]:
+        """The component called `name`. Raises UnknownComponentError."""
+        if name not in self._components:
+            self._load(name)
+        if name in self._components:
+            return self._components[name]
+        hint = nearest(name, self.names())
+        raise UnknownComponentError(
+            f"unknown {self.kind} '{name}', one of {', '.join(self.names())}", nearest=hint
+        )
+
+    def resolve(self, choice: Choice) -> Choice:
+        """`choice` with every parameter present and in canonical form. Raises ComponentError."""
+        return Choice.of(choice.name, self.component(choice.name).resolve(choice.as_dict()))
+
+    def build(self, choice: Choice, *arguments: Any) -> T:
+        """Call the component with `arguments` and its own (not the common) parameters."""
+        component = self.component(choice.name)
+        resolved = component.resolve(choice.as_dict())
+        own = {name: value for name, value in resolved.items() if name not in self._common}
+        return component.target(*arguments, **own)
+
+    def _load(self, name: str) -> None:
+        if name in self._modules:
+            importlib.import_module(self._modules[name])
+        elif self._group and (found := entry_points(group=self._group, name=name)):
+            next(iter(found)).load()
+        elif "." in name or ":" in name:
+            self._load_path(name)
+
+    def _load_path(self, path: str) -> None:
+        """`package.module` (which registers one component) or `package.module:name`."""
+        module_name, _, wanted = path.partition(":")
+        before = set(self._components)
+        try:
+            module = importlib.import_module(module_name)
+        except ModuleNotFoundError as error:
+            if error.name and module_name.startswith(error.name):
+                raise UnknownComponentError(
+                    f"{self.kind} '{path}': no module named '{error.name}' (looked in the current "
+                    "folder and the installed packages)"
+                ) from None
+            raise
+        own = {
+            name: component
+            for name, component in self._components.items()
+            if name not in before or getattr(component.target, "__module__", "") == module.__name__
+        }
+        if wanted and wanted in own:
+            self._components[path] = own[wanted]
+        elif not wanted and len(own) == 1:
+            self._components[path] = next(iter(own.values()))
+        else:
+            offered = ", ".join(f"{module_name}:{name}" for name in sorted(own)) or "none"
+            raise UnknownComponentError(f"{self.kind} '{path}': this module registers {offered}")
+
+
+def nearest(word: str, candidates: Any) -> str | None:
+    """The candidate most like `word`, or None if none is close."""
+    found = difflib.get_close_matches(word, [str(item) for item in candidates], n=1, cutoff=0.6)
+    return found[0] if found else None
+
+
+def _signature_parameters(target: Callable[..., Any]) -> dict[str, Parameter]:
+    """Keyword parameters of a dataclass or a function; positional ones without default are data."""
+    holder = target.__init__ if inspect.isclass(target) else target
+    hints = get_type_hints(holder, include_extras=True)
+    return {
+        item.name: _parameter(item.name, hints.get(item.name, Any), item.default)
+        for item in inspect.signature(target).parameters.values()
+        if inspect.isclass(target) or item.kind is inspect.Parameter.KEYWORD_ONLY
+    }
+
+
+def _parameter(name: str, annotation: Any, default: Any) -> Parameter:
+    limits = None
+    if get_origin(annotation) is Annotated:
+        annotation, *extras = get_args(annotation)
+        limits = next((item for item in extras if isinstance(item, Range)), None)
+    return Parameter(name, annotation, default, limits)
+
+
+def _fit(annotation: Any, value: Any, parameter: Parameter) -> Any:
+    """`value` as `annotation` asks for it: the small type system of component parameters."""
+    origin = get_origin(annotation)
+    if annotation is Any:
+        return value
+    if origin in (Union, UnionType):
+        return _fit_union(annotation, value, parameter)
+    if origin is Literal:
+        options = get_args(annotation)
+        if value in options and type(value) in {type(option) for option in options}:
+            return value
+        listed = ", ".join(map(str, options))
+        raise ParameterError(
+            f"'{parameter.name}' must be one of {listed}, not {value!r}",
+            key=parameter.name,
+            nearest=nearest(str(value), options),
+        )
+    if origin is tuple:
+        return _fit_tuple(annotation, value, parameter)
+    if annotation is float and isinstance(value, int | float) and not isinstance(value, bool):
+        return _in_range(float(value), parameter)
+    if annotation is int and isinstance(value, int | float) and not isinstance(value, bool):
+        if value == int(value):
+            return _in_range(int(value), parameter)
+    elif annotation in (bool, str, NoneType) and isinstance(value, annotation):
+        return value
+    expected = getattr(annotation, "__name__", str(annotation))
+    raise ParameterError(
+        f"'{parameter.name}' must be {expected}, not {value!r}", key=parameter.name
+    )
+
+
+def _fit_union(annotation: Any, value: Any, parameter: Parameter) -> Any:
+    problem: ParameterError | None = None
+    for option in get_args(annotation):
+        try:
+            return _fit(option, value, parameter)
+        except ParameterError as error:
+            problem = problem or error
+    assert problem is not None
+    raise problem
+
+
+def _fit_tuple(annotation: Any, value: Any, parameter: Parameter) -> tuple[Any, ...]:
+    if not isinstance(value, list | tuple):
+        raise ParameterError(
+            f"'{parameter.name}' must be a list, not {value!r}", key=parameter.name
+        )
+    kinds = get_args(annotation)
+    if len(kinds) == 2 and kinds[1] is Ellipsis:
+        kinds = (kinds[0],) * len(value)
+    if len(kinds) != len(value):
+        raise ParameterError(
+            f"'{parameter.name}' must have {len(kinds)} entries, not {len(value)}",
+            key=parameter.name,
+        )
+    return tuple(_fit(kind, item, parameter) for kind, item in zip(kinds, value, strict=True))
+
+
+def _in_range(value: float, parameter: Parameter) -> float:
+    limits = parameter.range or Range()
+    if value not in limits:
+        raise ParameterError(
+            f"'{parameter.name}' must lie in {limits}, not {value:g}", key=parameter.name
+        )
+    return value
