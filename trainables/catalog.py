@@ -1,13 +1,14 @@
-"""Which registry answers for which field of a `TrainingConfig`.
+"""Which registry answers for which field of a `TrainingConfig`, and how plain values become one.
 
 The sweep asks here, and only here, whether a configuration is sound, what its defaults are and
-which revisions its components have; component modules are imported when first named.
+which revisions its components have. Component modules are imported when first named.
 """
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
-from typing import Any
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, get_type_hints
 
 from trainables.architectures import ARCHITECTURES
 from trainables.augment import AUGMENTATIONS
@@ -17,7 +18,14 @@ from trainables.losses import LOSSES
 from trainables.noise import NOISES
 from trainables.normalization import NORMALIZATIONS
 from trainables.optimization import OPTIMIZERS, SCHEDULES
-from trainables.registry import ComponentError, Registry
+from trainables.registry import (
+    ComponentError,
+    Parameter,
+    ParameterError,
+    Range,
+    Registry,
+    nearest,
+)
 
 REGISTRIES: dict[str, Registry[Any]] = {
     "dataset": DATASETS,
@@ -31,24 +39,71 @@ REGISTRIES: dict[str, Registry[Any]] = {
 }
 """Field of TrainingConfig → registry of the components it may name."""
 
+RANGES = {
+    "learning_rate": Range(0, low_open=True),
+    "epochs": Range(1),
+    "batch_size": Range(1),
+    "seed": Range(0),
+    "noise_seed": Range(0),
+}
+"""Range of each plain numeric field."""
+
+NAME_KEYS = {"noise": "kind"}
+"""Fields whose component is named by another key than `name` in a study."""
+
+CLEAN = Choice("none")
+
+
+def build_config(fields: Mapping[str, Any]) -> TrainingConfig:
+    """Plain study values → a resolved configuration.
+
+    A component is a mapping with its `name` (noise: `kind`), or just the name. Noise of rate 0 is
+    no noise, so that clean cells are shared between a noise grid and a learning-rate search.
+
+    Raises ComponentError whose `key` is the field, or `field.parameter`, of the first unsound value.
+    """
+    known = {item.name: item for item in dataclasses.fields(TrainingConfig)}
+    for name in fields:
+        if name not in known:
+            raise ParameterError(
+                f"a cell has no field '{name}'", key=name, nearest=nearest(name, known)
+            )
+    for name, item in known.items():
+        if name not in fields and item.default is dataclasses.MISSING:
+            raise ParameterError(f"every cell needs '{name}'", key=name)
+    values = {
+        name: _read_components(name, value) if name in REGISTRIES else _read_scalar(name, value)
+        for name, value in fields.items()
+    }
+    return resolve(TrainingConfig(**values))
+
 
 def resolve(config: TrainingConfig) -> TrainingConfig:
     """`config` with every component's parameters explicit and canonical.
 
     Raises ComponentError with `key` = field, or field.parameter, of the first unsound choice.
     """
-    return replace(config, **{name: _resolve_field(config, name) for name in REGISTRIES})
+    resolved: dict[str, Any] = {}
+    for name in REGISTRIES:
+        value = getattr(config, name)
+        if isinstance(value, Choice):
+            resolved[name] = _resolve_choice(name, value)
+        else:
+            resolved[name] = tuple(_resolve_choice(name, choice) for choice in value)
+    if resolved["noise"].get("rate") == 0:
+        resolved["noise"] = CLEAN
+    return dataclasses.replace(config, **resolved)
 
 
 def choices(config: TrainingConfig) -> dict[str, Choice]:
-    """Field → choice, list fields as `augmentation[0]`, …"""
+    """Field → choice; the entries of a list field as `augmentation[0]`, `augmentation[1]`, …"""
     found: dict[str, Choice] = {}
-    for item in fields(config):
-        value = getattr(config, item.name)
+    for name in REGISTRIES:
+        value = getattr(config, name)
         if isinstance(value, Choice):
-            found[item.name] = value
-        elif item.name in REGISTRIES:
-            found |= {f"{item.name}[{index}]": choice for index, choice in enumerate(value)}
+            found[name] = value
+        else:
+            found |= {f"{name}[{index}]": choice for index, choice in enumerate(value)}
     return found
 
 
@@ -71,11 +126,33 @@ def without_defaults(field: str, choice: Choice) -> Choice:
     return Choice.of(choice.name, kept)
 
 
-def _resolve_field(config: TrainingConfig, field: str) -> Choice | tuple[Choice, ...]:
-    value = getattr(config, field)
+def _read_components(field: str, value: Any) -> Choice | tuple[Choice, ...]:
+    if field == "augmentation":
+        if not isinstance(value, list | tuple):
+            raise ParameterError(f"'{field}' must be a list, not {value!r}", key=field)
+        return tuple(_read_choice(field, item) for item in value)
+    return _read_choice(field, value)
+
+
+def _read_choice(field: str, value: Any) -> Choice:
+    name_key = NAME_KEYS.get(field, "name")
+    if isinstance(value, str):
+        return Choice(value)
     if isinstance(value, Choice):
-        return _resolve_choice(field, value)
-    return tuple(_resolve_choice(field, choice) for choice in value)
+        return value
+    if not isinstance(value, Mapping):
+        raise ParameterError(
+            f"'{field}' must be a name or a mapping with '{name_key}', not {value!r}", key=field
+        )
+    if not isinstance(value.get(name_key), str):
+        raise ParameterError(f"'{field}' needs '{name_key}'", key=field)
+    return Choice.of(value[name_key], {key: item for key, item in value.items() if key != name_key})
+
+
+def _read_scalar(field: str, value: Any) -> Any:
+    annotation = get_type_hints(TrainingConfig)[field]
+    parameter = Parameter(field, annotation, None, RANGES.get(field))
+    return parameter.canonical(value)
 
 
 def _resolve_choice(field: str, choice: Choice) -> Choice:

@@ -53,7 +53,7 @@ class ImageArrays:
 
 
 class Dataset(Protocol):
-    """One data set. Raises DatasetError from `load` with what to put where, if files are missing."""
+    """One data set; `load` raises DatasetError, which says what to put where."""
 
     @property
     def info(self) -> DatasetInfo: ...
@@ -62,7 +62,7 @@ class Dataset(Protocol):
 
 
 class DatasetError(Exception):
-    """A data set's files are missing, damaged or not what they should be; the text says what to do."""
+    """Files of a data set are missing or damaged; the text says what to do."""
 
 
 DATASETS: Registry[Dataset] = Registry(
