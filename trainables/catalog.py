@@ -60,7 +60,7 @@ def build_config(fields: Mapping[str, Any]) -> TrainingConfig:
     A component is a mapping with its `name` (noise: `kind`), or just the name. Noise of rate 0 is
     no noise, so that clean cells are shared between a noise grid and a learning-rate search.
 
-    Raises ComponentError whose `key` is the field, or `field.parameter`, of the first unsound value.
+    Raises ComponentError whose `key` is the field, or `field.parameter`, of the first bad value.
     """
     known = {item.name: item for item in dataclasses.fields(TrainingConfig)}
     for name in fields:
@@ -71,7 +71,7 @@ def build_config(fields: Mapping[str, Any]) -> TrainingConfig:
     for name, item in known.items():
         if name not in fields and item.default is dataclasses.MISSING:
             raise ParameterError(f"every cell needs '{name}'", key=name)
-    values = {
+    values: dict[str, Any] = {
         name: _read_components(name, value) if name in REGISTRIES else _read_scalar(name, value)
         for name, value in fields.items()
     }

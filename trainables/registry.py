@@ -246,6 +246,15 @@ def _parameter(name: str, annotation: Any, default: Any) -> Parameter:
     return Parameter(name, annotation, default, limits)
 
 
+_PLAIN_WORDS = {
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    bool: "true or false",
+    NoneType: "null",
+}
+
+
 def _fit(annotation: Any, value: Any, parameter: Parameter) -> Any:
     """`value` as `annotation` asks for it: the small type system of component parameters."""
     origin = get_origin(annotation)
@@ -272,7 +281,7 @@ def _fit(annotation: Any, value: Any, parameter: Parameter) -> Any:
             return _in_range(int(value), parameter)
     elif annotation in (bool, str, NoneType) and isinstance(value, annotation):
         return value
-    expected = getattr(annotation, "__name__", str(annotation))
+    expected = _PLAIN_WORDS.get(annotation, str(annotation))
     raise ParameterError(
         f"'{parameter.name}' must be {expected}, not {value!r}", key=parameter.name
     )
