@@ -1,0 +1,239 @@
+"""What a running launch shows: a live view in a terminal, plain lines elsewhere.
+
+Gets events, draws, and decides nothing. Knows no Ray.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from types import TracebackType
+from typing import Protocol, Self
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.text import Text
+
+from storage.schema import Outcome
+
+PLAIN_LINE_SECONDS = 15.0
+
+
+class ProgressView(Protocol):
+    """Receives the events of a launch."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+    def note(self, message: str) -> None: ...
+    def begin_phase(self, phase: str, done: int, to_run: dict[str, int]) -> None: ...
+    def trial_started(self, key: str) -> None: ...
+    def trial_advanced(self, key: str, epoch: int) -> None: ...
+    def trial_retried(self, key: str) -> None: ...
+    def trial_ended(self, key: str, outcome: str) -> None: ...
+
+
+class Tally:
+    """Counts behind both views: cells, epochs, rates.
+
+    Args:
+        clock: monotonic seconds; a test passes its own.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._started = clock()
+        self._epochs_left: dict[str, int] = {}
+        self._epochs_total: dict[str, int] = {}
+        self._epochs_done = 0
+        self.phase = ""
+        self.total = 0
+        self.done_before = 0
+        self.running: dict[str, int] = {}
+        self.ended: Counter[str] = Counter()
+        self.retries = 0
+
+    def begin_phase(self, phase: str, done: int, to_run: dict[str, int]) -> None:
+        self.phase, self.done_before = phase, done
+        self.total = done + len(to_run)
+        self.ended.clear()
+        self.running.clear()
+        self._epochs_left = dict(to_run)
+        self._epochs_total = dict(to_run)
+        self._epochs_done = 0
+        self._started = self._clock()
+
+    def start(self, key: str) -> None:
+        self.running[key] = 0
+
+    def advance(self, key: str, epoch: int) -> None:
+        self.running[key] = epoch
+        self._set_left(key, self._epochs_total.get(key, 0) - epoch)
+
+    def end(self, key: str, outcome: str) -> None:
+        self.running.pop(key, None)
+        self.ended[outcome] += 1
+        self._set_left(key, 0)
+
+    def _set_left(self, key: str, left: int) -> None:
+        before = self._epochs_left.get(key, 0)
+        self._epochs_left[key] = max(0, left)
+        self._epochs_done += max(0, before - self._epochs_left[key])
+
+    @property
+    def done(self) -> int:
+        """Cells with a result: those found in the store and those of this launch."""
+        return self.done_before + self.ended[Outcome.FINISHED] + self.ended[Outcome.DIVERGED]
+
+    @property
+    def epochs_per_second(self) -> float:
+        elapsed = self._clock() - self._started
+        return self._epochs_done / elapsed if elapsed > 0 else 0.0
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Remaining epochs at the rate so far; None before the first epoch."""
+        rate = self.epochs_per_second
+        return sum(self._epochs_left.values()) / rate if rate > 0 else None
+
+    def line(self) -> str:
+        """The whole state in one line."""
+        parts = [
+            f"{self.phase}: {self.done}/{self.total} cells done",
+            f"{len(self.running)} running",
+        ]
+        for outcome in (Outcome.FAILED, Outcome.DIVERGED):
+            if self.ended[outcome]:
+                parts.append(f"{self.ended[outcome]} {outcome}")
+        if self.retries:
+            parts.append(f"{self.retries} retried")
+        parts.append(f"{self.epochs_per_second:.1f} epochs/s")
+        left = self.seconds_left
+        if left is not None and self.done < self.total:
+            parts.append(f"about {format_seconds(left)} left")
+        return ", ".join(parts)
+
+
+class PlainProgress:
+    """One line at each phase, then one every 15 seconds: for logs."""
+
+    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
+        self._console, self._clock = console, clock
+        self._tally = Tally(clock)
+        self._due = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        del kind, error, trace
+
+    def note(self, message: str) -> None:
+        self._console.print(message, highlight=False, markup=False, soft_wrap=True)
+
+    def begin_phase(self, phase: str, done: int, to_run: dict[str, int]) -> None:
+        self._tally.begin_phase(phase, done, to_run)
+        self._show(force=True)
+
+    def trial_started(self, key: str) -> None:
+        self._tally.start(key)
+
+    def trial_advanced(self, key: str, epoch: int) -> None:
+        self._tally.advance(key, epoch)
+        self._show()
+
+    def trial_retried(self, key: str) -> None:
+        self._tally.retries += 1
+        self.note(f"  cell {key[:12]}: its worker was lost; it goes on from its last checkpoint")
+
+    def trial_ended(self, key: str, outcome: str) -> None:
+        self._tally.end(key, outcome)
+        self._show(force=self._tally.done == self._tally.total)
+
+    def _show(self, force: bool = False) -> None:
+        now = self._clock()
+        if force or now >= self._due:
+            self._due = now + PLAIN_LINE_SECONDS
+            self.note(self._tally.line())
+
+
+class LiveProgress:
+    """A bar, the counts and the running cells, redrawn four times a second."""
+
+    def __init__(self, console: Console) -> None:
+        self._tally = Tally()
+        self._bar = Progress(
+            TextColumn("{task.description}"), BarColumn(bar_width=40), MofNCompleteColumn()
+        )
+        self._task = self._bar.add_task("", total=None)
+        self._live = Live(
+            get_renderable=self._draw, console=console, refresh_per_second=4, transient=True
+        )
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        del kind, error, trace
+        self._live.stop()
+        if self._tally.total:
+            self.note(self._tally.line())
+
+    def note(self, message: str) -> None:
+        self._live.console.print(message, highlight=False, markup=False, soft_wrap=True)
+
+    def begin_phase(self, phase: str, done: int, to_run: dict[str, int]) -> None:
+        self._tally.begin_phase(phase, done, to_run)
+
+    def trial_started(self, key: str) -> None:
+        self._tally.start(key)
+
+    def trial_advanced(self, key: str, epoch: int) -> None:
+        self._tally.advance(key, epoch)
+
+    def trial_retried(self, key: str) -> None:
+        self._tally.retries += 1
+
+    def trial_ended(self, key: str, outcome: str) -> None:
+        self._tally.end(key, outcome)
+
+    def _draw(self) -> RenderableType:
+        tally = self._tally
+        self._bar.update(
+            self._task, description=tally.phase, total=tally.total or None, completed=tally.done
+        )
+        running = [f"  {key[:12]}  epoch {epoch}" for key, epoch in tally.running.items()]
+        shown = running[:8] + ([f"  … and {len(running) - 8} more"] if len(running) > 8 else [])
+        return Group(self._bar, Text(tally.line()), *(Text(line, style="dim") for line in shown))
+
+
+def make_progress(console: Console) -> ProgressView:
+    """The live view in a terminal, plain lines elsewhere."""
+    return LiveProgress(console) if console.is_terminal else PlainProgress(console)
+
+
+def format_seconds(seconds: float) -> str:
+    """`42 s`, `3 min 10 s`, `2 h 05 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

@@ -1,0 +1,66 @@
+"""Where a number came from: code version and package versions, read once per launch.
+
+Only an allow-list of facts is read; the environment and command lines are never recorded.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+DISTRIBUTION = "noisy-label-orchestrator"
+PACKAGES = ("torch", "torchvision", "numpy", "ray", "pyarrow", "duckdb")
+
+
+@dataclass(frozen=True)
+class CodeVersion:
+    """The code that makes the numbers.
+
+    Args:
+        commit: git commit of the checkout, else the installed version.
+        is_dirty: whether the checkout had uncommitted changes; None outside a checkout.
+    """
+
+    commit: str
+    is_dirty: bool | None
+
+
+def code_version() -> CodeVersion:
+    """Version of the checkout this package runs from, or of the installed distribution."""
+    root = Path(__file__).resolve().parent.parent
+    commit = _git(root, "rev-parse", "HEAD") if (root / ".git").exists() else None
+    if commit is None:
+        return CodeVersion(_installed_version(DISTRIBUTION) or "unknown", None)
+    changes = _git(root, "status", "--porcelain", "--untracked-files=no")
+    return CodeVersion(commit, changes is None or bool(changes))
+
+
+def package_versions() -> str:
+    """Versions of Python and of the packages that can move a number, as JSON."""
+    found = {name: _installed_version(name) for name in PACKAGES}
+    return json.dumps({"python": platform.python_version(), **found}, sort_keys=True)
+
+
+def _installed_version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _git(root: Path, *arguments: str) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(root), *arguments],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
