@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -19,24 +19,6 @@ from rich.text import Text
 from storage.schema import Outcome
 
 PLAIN_LINE_SECONDS = 15.0
-
-
-class ProgressView(Protocol):
-    """Receives the events of a launch."""
-
-    def __enter__(self) -> Self: ...
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
-    def note(self, message: str) -> None: ...
-    def begin_phase(self, phase: str, done: int, to_run: dict[str, int]) -> None: ...
-    def trial_started(self, key: str) -> None: ...
-    def trial_advanced(self, key: str, epoch: int) -> None: ...
-    def trial_retried(self, key: str) -> None: ...
-    def trial_ended(self, key: str, outcome: str) -> None: ...
 
 
 class Tally:
@@ -108,9 +90,8 @@ class Tally:
             f"{self.phase}: {self.done}/{self.total} cells done",
             f"{len(self.running)} running",
         ]
-        for outcome in (Outcome.FAILED, Outcome.DIVERGED):
-            if self.ended[outcome]:
-                parts.append(f"{self.ended[outcome]} {outcome}")
+        ended = {word: self.ended[word] for word in (Outcome.FAILED, Outcome.DIVERGED)}
+        parts += [f"{count} {word}" for word, count in ended.items() if count]
         if self.retries:
             parts.append(f"{self.retries} retried")
         parts.append(f"{self.epochs_per_second:.1f} epochs/s")
@@ -120,13 +101,11 @@ class Tally:
         return ", ".join(parts)
 
 
-class PlainProgress:
-    """One line at each phase, then one every 15 seconds: for logs."""
+class ProgressView:
+    """Receives the events of a launch and keeps the tally; what is shown is the subclass's part."""
 
     def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
-        self._console, self._clock = console, clock
-        self._tally = Tally(clock)
-        self._due = 0.0
+        self.console, self.tally = console, Tally(clock)
 
     def __enter__(self) -> Self:
         return self
@@ -140,39 +119,63 @@ class PlainProgress:
         del kind, error, trace
 
     def note(self, message: str) -> None:
-        self._console.print(message, highlight=False, markup=False, soft_wrap=True)
+        """One line for the user, now."""
+        self.console.print(message, highlight=False, markup=False, soft_wrap=True)
 
     def begin_phase(self, phase: str, done: int, to_run: dict[str, int]) -> None:
-        self._tally.begin_phase(phase, done, to_run)
-        self._show(force=True)
+        """`done` cells of the phase are in the store; `to_run` maps key → epochs."""
+        self.tally.begin_phase(phase, done, to_run)
 
     def trial_started(self, key: str) -> None:
-        self._tally.start(key)
+        self.tally.start(key)
 
     def trial_advanced(self, key: str, epoch: int) -> None:
-        self._tally.advance(key, epoch)
-        self._show()
+        self.tally.advance(key, epoch)
 
     def trial_retried(self, key: str) -> None:
-        self._tally.retries += 1
+        self.tally.retries += 1
         self.note(f"  cell {key[:12]}: its worker was lost; it goes on from its last checkpoint")
 
     def trial_ended(self, key: str, outcome: str) -> None:
-        self._tally.end(key, outcome)
-        self._show(force=self._tally.done == self._tally.total)
-
-    def _show(self, force: bool = False) -> None:
-        now = self._clock()
-        if force or now >= self._due:
-            self._due = now + PLAIN_LINE_SECONDS
-            self.note(self._tally.line())
+        self.tally.end(key, outcome)
 
 
-class LiveProgress:
+class PlainProgress(ProgressView):
+    """One line at each phase, then one every 15 seconds: for logs."""
+
+    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(console, clock)
+        self._clock, self._due = clock, 0.0
+
+    def begin_phase(self, phase: str, done: int, to_run: dict[str, int]) -> None:
+        super().begin_phase(phase, done, to_run)
+        self._show_now()
+
+    def trial_advanced(self, key: str, epoch: int) -> None:
+        super().trial_advanced(key, epoch)
+        self._show_if_due()
+
+    def trial_ended(self, key: str, outcome: str) -> None:
+        super().trial_ended(key, outcome)
+        if self.tally.done == self.tally.total:
+            self._show_now()
+        else:
+            self._show_if_due()
+
+    def _show_if_due(self) -> None:
+        if self._clock() >= self._due:
+            self._show_now()
+
+    def _show_now(self) -> None:
+        self._due = self._clock() + PLAIN_LINE_SECONDS
+        self.note(self.tally.line())
+
+
+class LiveProgress(ProgressView):
     """A bar, the counts and the running cells, redrawn four times a second."""
 
     def __init__(self, console: Console) -> None:
-        self._tally = Tally()
+        super().__init__(console)
         self._bar = Progress(
             TextColumn("{task.description}"), BarColumn(bar_width=40), MofNCompleteColumn()
         )
@@ -191,31 +194,12 @@ class LiveProgress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        del kind, error, trace
         self._live.stop()
-        if self._tally.total:
-            self.note(self._tally.line())
-
-    def note(self, message: str) -> None:
-        self._live.console.print(message, highlight=False, markup=False, soft_wrap=True)
-
-    def begin_phase(self, phase: str, done: int, to_run: dict[str, int]) -> None:
-        self._tally.begin_phase(phase, done, to_run)
-
-    def trial_started(self, key: str) -> None:
-        self._tally.start(key)
-
-    def trial_advanced(self, key: str, epoch: int) -> None:
-        self._tally.advance(key, epoch)
-
-    def trial_retried(self, key: str) -> None:
-        self._tally.retries += 1
-
-    def trial_ended(self, key: str, outcome: str) -> None:
-        self._tally.end(key, outcome)
+        if self.tally.total:
+            self.note(self.tally.line())
 
     def _draw(self) -> RenderableType:
-        tally = self._tally
+        tally = self.tally
         self._bar.update(
             self._task, description=tally.phase, total=tally.total or None, completed=tally.done
         )
