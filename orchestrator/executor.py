@@ -9,14 +9,11 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
 from typing import Any, Self
 
 import ray
@@ -24,6 +21,7 @@ from ray import tune
 from ray.tune.experiment.config_parser import _create_trial_from_spec, _make_parser
 from ray.tune.search.search_algorithm import SearchAlgorithm
 
+from orchestrator.drain import Drain
 from orchestrator.packing import Resources
 from orchestrator.progress import ProgressView
 from orchestrator.trial import INTERRUPTED, LaunchSettings, Task, failed_attempt, run_trial
@@ -57,42 +55,6 @@ QUIET = {
 
 class ExecutorError(Exception):
     """Ray cannot run the cells; the text says why."""
-
-
-class Drain:
-    """A wish to stop: set once, it lets running cells checkpoint; a second signal stops at once.
-
-    Args:
-        file: created when the drain begins; workers look for it at the end of each epoch.
-        announce: shows a line to the user.
-    """
-
-    def __init__(self, file: Path, announce: Callable[[str], None]) -> None:
-        self._file, self._announce = file, announce
-        self.signal: int | None = None
-
-    @property
-    def is_set(self) -> bool:
-        return self.signal is not None
-
-    @contextmanager
-    def on_signals(self) -> Iterator[Self]:
-        """Drain on SIGINT and SIGTERM inside the block."""
-        former = {name: signal.signal(name, self._receive) for name in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield self
-        finally:
-            for name, handler in former.items():
-                signal.signal(name, handler)
-
-    def _receive(self, number: int, frame: FrameType | None) -> None:
-        del frame
-        if self.is_set:
-            raise KeyboardInterrupt
-        self.signal = number
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        self._file.touch()
-        self._announce("stopping: running cells write a checkpoint (once more stops at once)")
 
 
 class Executor:

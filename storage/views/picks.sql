@@ -1,0 +1,3 @@
+-- Recorded selections between phases.
+create view picks as
+select * from pick_rows;
