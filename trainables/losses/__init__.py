@@ -6,15 +6,22 @@ differentiable, any floating dtype, on the device of its input, class count read
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
-from trainables.registry import Registry
+from trainables.config import Choice
+from trainables.registry import Parameter, ParameterError, Range, Registry
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 Loss = Callable[["Tensor", "Tensor"], "Tensor"]
+
+LOGIT_BIAS = (
+    Parameter("logit_bias", float | tuple[float, ...], 0.0, Range()),
+    Parameter("logit_bias_epochs", int, 11, Range(1)),
+)
+"""Taken by every loss: ε as a number, or a cycle of values held for so many epochs each."""
 
 LOSSES: Registry[Loss] = Registry(
     "loss",
@@ -23,5 +30,39 @@ LOSSES: Registry[Loss] = Registry(
         "mae": "trainables.losses.mae",
         "gce": "trainables.losses.gce",
     },
+    common=LOGIT_BIAS,
     group="orchestrator.losses",
 )
+
+
+def build_loss(spec: Mapping[str, Any] | Choice, num_classes: int) -> Loss:
+    """The loss that `spec` describes, with its logit bias.
+
+    Args:
+        spec: `{"name": "gce", "q": 0.7, "logit_bias": 0.5}` or the same as a Choice.
+        num_classes: K >= 2.
+
+    Returns:
+        A callable: logits [N, K] of any float dtype, labels int64 [N] → loss [N].
+
+    Raises:
+        ComponentError: unknown loss or parameter, value out of range, a cycle of logit biases
+            (which only a training run can follow).
+    """
+    from trainables.losses.logit_bias import BiasedLoss
+
+    if num_classes < 2:
+        raise ParameterError(f"a loss needs at least 2 classes, not {num_classes}")
+    choice = spec if isinstance(spec, Choice) else _choice(spec)
+    resolved = LOSSES.resolve(choice)
+    bias = resolved.get("logit_bias")
+    if not isinstance(bias, float):
+        raise ParameterError("a cycle of logit biases needs a training run", key="logit_bias")
+    loss = LOSSES.build(resolved)
+    return BiasedLoss(loss, bias) if bias else loss
+
+
+def _choice(spec: Mapping[str, Any]) -> Choice:
+    if not isinstance(spec.get("name"), str):
+        raise ParameterError("a loss needs a 'name'", key="name")
+    return Choice.of(spec["name"], {key: value for key, value in spec.items() if key != "name"})
