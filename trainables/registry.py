@@ -18,10 +18,11 @@ import difflib
 import importlib
 import inspect
 import math
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
-from types import NoneType, UnionType
+from types import NoneType, SimpleNamespace, UnionType
 from typing import (
     Annotated,
     Any,
@@ -228,14 +229,17 @@ def nearest(word: str, candidates: Any) -> str | None:
 
 
 def _signature_parameters(target: Callable[..., Any]) -> dict[str, Parameter]:
-    """Keyword parameters of a dataclass or a function; positional ones without default are data."""
-    holder = target.__init__ if inspect.isclass(target) else target
-    hints = get_type_hints(holder, include_extras=True)
-    return {
-        item.name: _parameter(item.name, hints.get(item.name, Any), item.default)
+    """Fields of a dataclass, or keyword-only parameters of a function; the rest is data."""
+    declared = [
+        item
         for item in inspect.signature(target).parameters.values()
         if inspect.isclass(target) or item.kind is inspect.Parameter.KEYWORD_ONLY
-    }
+    ]
+    # Only these are evaluated: a function's data arguments may name types imported for checkers.
+    annotated = SimpleNamespace(__annotations__={item.name: item.annotation for item in declared})
+    names = vars(sys.modules[target.__module__])
+    hints = get_type_hints(annotated, globalns=names, include_extras=True)
+    return {item.name: _parameter(item.name, hints[item.name], item.default) for item in declared}
 
 
 def _parameter(name: str, annotation: Any, default: Any) -> Parameter:

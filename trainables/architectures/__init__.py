@@ -24,7 +24,9 @@ ARCHITECTURES: Registry[Architecture] = Registry(
         "mlp1024": "trainables.architectures.mlp",
         "resnet20": "trainables.architectures.resnet_cifar",
         "resnet32": "trainables.architectures.resnet_cifar",
+        "resnet44": "trainables.architectures.resnet_cifar",
         "resnet56": "trainables.architectures.resnet_cifar",
+        "resnet110": "trainables.architectures.resnet_cifar",
     },
     group="orchestrator.architectures",
 )

@@ -32,7 +32,7 @@ class BiasedLoss:
 
 
 def add_logit_bias(logits: Tensor, labels: Tensor, bias: float | Tensor) -> Tensor:
-    """z + ε e_k: logits [N, K], labels int64 [N], bias a number or a one-element tensor → [N, K]."""
+    """z + ε e_k: logits [N, K], labels int64 [N], bias a number or one-element tensor → [N, K]."""
     from torch.nn.functional import one_hot
 
     return logits + bias * one_hot(labels, logits.shape[-1]).to(logits.dtype)
