@@ -100,7 +100,7 @@ def run_cell(
             config,
             data_root=Path(settings.data_root),
             device=settings.device,
-            checkpoint=checkpoint,
+            checkpoint_path=checkpoint,
             checkpoint_seconds=settings.checkpoint_seconds,
             on_epoch=on_epoch,
             should_stop=drain_file.exists,

@@ -15,6 +15,7 @@ a component that lives outside the project. Knows nothing of any particular comp
 from __future__ import annotations
 
 import difflib
+import functools
 import importlib
 import inspect
 import math
@@ -30,6 +31,7 @@ from typing import (
     Literal,
     TypeVar,
     Union,
+    cast,
     get_args,
     get_origin,
     get_type_hints,
@@ -180,12 +182,16 @@ class Registry(Generic[T]):
         """`choice` with every parameter present and in canonical form. Raises ComponentError."""
         return Choice.of(choice.name, self.component(choice.name).resolve(choice.as_dict()))
 
-    def build(self, choice: Choice, *arguments: Any) -> T:
-        """Call the component with `arguments` and its own (not the common) parameters."""
+    def build(self, choice: Choice) -> T:
+        """The component with its own (not the common) parameters: an instance of a class, or a
+        function with its keyword parameters bound. Raises ComponentError.
+        """
         component = self.component(choice.name)
         resolved = component.resolve(choice.as_dict())
         own = {name: value for name, value in resolved.items() if name not in self._common}
-        return component.target(*arguments, **own)
+        if inspect.isclass(component.target):
+            return component.target(**own)
+        return cast("T", functools.partial(component.target, **own))
 
     def _load(self, name: str) -> None:
         if name in self._modules:
