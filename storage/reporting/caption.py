@@ -1,0 +1,85 @@
+"""The words under a table: metric, split, selection, n, spread, bold rule, and how it was tuned.
+
+A table → sentences. Knows no output format: nothing is escaped here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from storage.reporting.selection import selection_words
+from storage.reporting.table import Table, field_text
+
+
+def caption(table: Table) -> tuple[str, ...]:
+    """What a reader must know to quote the table, one sentence each, in a fixed order."""
+    return (
+        _what(table),
+        *_which_cells(table),
+        *_spread(table),
+        *_bold_words(table),
+        *(_pick_words(table)),
+    )
+
+
+def _what(table: Table) -> str:
+    unit = f" in {_unit_words(table)}" if table.facts.unit else ""
+    better = "higher" if table.facts.higher_is_better else "lower"
+    return f"{table.facts.words}{unit}, {selection_words(table.spec)}; {better} is better."
+
+
+def _unit_words(table: Table) -> str:
+    return {"%": "per cent"}[table.facts.unit]
+
+
+def _which_cells(table: Table) -> Iterator[str]:
+    parts = [f"phase {table.spec.phase}"] if table.spec.phase else []
+    for name, wanted in table.spec.where.items():
+        values = wanted if isinstance(wanted, tuple) else (wanted,)
+        parts.append(f"{name} = {' or '.join(field_text(value) for value in values)}")
+    if parts:
+        yield f"Shown: {', '.join(parts)}."
+    if table.is_shortened:
+        yield f"Some runs have fewer than {table.spec.last_k} epochs and are averaged over all."
+
+
+def _spread(table: Table) -> Iterator[str]:
+    planned = sorted({e.num_planned for e in table.entries.values() if e.num_planned})
+    if not planned:
+        return
+    low, high = planned[0], planned[-1]
+    count = str(low) if low == high else f"{low} to {high}"
+    if high == 1:
+        yield "One seed (n = 1), so no error can be given."
+    else:
+        yield (
+            f"Mean ± SEM over seeds (sample standard deviation, ddof = 1, divided by √n); "
+            f"n = {count} unless marked."
+        )
+
+
+def _bold_words(table: Table) -> Iterator[str]:
+    spec = table.spec
+    if spec.bold == "none":
+        return
+    if spec.bold == "max":
+        yield "Bold: best mean of each column, without a test."
+    else:
+        yield (
+            "Bold: best mean of each column and all that a two-sided paired t-test over shared "
+            f"seeds does not tell from it (Holm's correction over the column, α = {spec.alpha:g}); "
+            "with few seeds the test is weak, so bold together does not mean equal."
+        )
+    if table.is_untested:
+        yield "Where fewer than two seeds are shared no test is possible: only the best is bold."
+    if table.excluded_from_bold:
+        yield "Entries without all their seeds take no part in the comparison."
+
+
+def _pick_words(table: Table) -> Iterator[str]:
+    """One sentence per rule; a choice made on test data is called by its name."""
+    rules = dict.fromkeys((p.field, tuple(p.group), p.phase, p.rule) for p in table.picks)
+    for field, by, phase, rule in rules:
+        per = f" per {', '.join(by)}" if by else ""
+        oracle = " These numbers are therefore tuned on test data." if "test" in rule else ""
+        yield f"{field} was picked{per} in phase {phase}: {rule}.{oracle}"

@@ -1,0 +1,121 @@
+"""Report → document, in reading order: tables, published numbers, picks, then what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from storage.attempt import PickRecord
+from storage.reporting.evidence import Status
+from storage.reporting.render.document import Cell, Document, Grid, Section, printable, printables
+from storage.reporting.render.entries import NOTHING, comparison_section, table_section
+from storage.reporting.report import PhaseTally, Report
+from storage.reporting.selection import METRIC_FACTS
+
+
+def lay_out(report: Report) -> Document:
+    """The whole report as a document."""
+    published = {comparison.table.name: comparison for comparison in report.comparisons}
+    sections: list[Section] = []
+    for table in report.tables:
+        sections.append(table_section(table))
+        if table.name in published:
+            sections.append(comparison_section(published[table.name]))
+    if report.picks:
+        sections.append(_picks_section(report.picks))
+    sections += [_tally_section(report.tallies), *_failures_section(report)]
+    sections += [*_problems_section(report), _provenance_section(report)]
+    title = f"{report.study}: {report.title}" if report.title else report.study
+    return Document(printable(title), (_summary(report.tallies),), tuple(sections))
+
+
+def _picks_section(picks: Sequence[PickRecord]) -> Section:
+    by = tuple(dict.fromkeys(field for pick in picks for field in pick.group))
+    headings = ("pick", *by, "field", "value", "score", "runner-up", "its score", "n", "remarks")
+    rules = dict.fromkeys(f"{pick.phase}.{pick.pick}: {pick.rule}." for pick in picks)
+    return Section(
+        heading="Picks",
+        caption=printables(rules),
+        grid=Grid((printables(headings),), tuple(_pick_cells(p, by) for p in picks), 1 + len(by)),
+    )
+
+
+def _pick_cells(pick: PickRecord, by: Sequence[str]) -> tuple[Cell, ...]:
+    remarks = [
+        *(["tie: the one first in the grid was taken"] if pick.is_tie else []),
+        *(["at the edge of the grid"] if pick.at_edge else []),
+    ]
+    texts = (
+        f"{pick.phase}.{pick.pick}",
+        *(pick.group.get(field, "") for field in by),
+        pick.field,
+        pick.value,
+        _score_text(pick, pick.score),
+        pick.runner_up or NOTHING,
+        _score_text(pick, pick.runner_up_score),
+        str(pick.num_seeds),
+        ", ".join(remarks),
+    )
+    return tuple(Cell(printable(text)) for text in texts)
+
+
+def _score_text(pick: PickRecord, score: float | None) -> str:
+    """In per cent if the rule names a metric that is a fraction."""
+    if score is None:
+        return NOTHING
+    words = set(pick.rule.split())
+    is_fraction = any(facts.is_fraction for name, facts in METRIC_FACTS.items() if name in words)
+    return f"{100 * score:.2f}%" if is_fraction else f"{score:.4g}"
+
+
+def _tally_section(tallies: Sequence[PhaseTally]) -> Section:
+    headings = ("phase", "planned", *(status.value for status in Status))
+    body = [
+        tuple(
+            Cell(printable(text))
+            for text in (
+                tally.phase,
+                str(tally.num_planned),
+                *(str(tally.counts.get(status, 0)) for status in Status),
+            )
+        )
+        for tally in tallies
+    ]
+    return Section("Cells", grid=Grid((headings,), tuple(body)) if body else None)
+
+
+def _summary(tallies: Sequence[PhaseTally]) -> str:
+    """One sentence: how much of what was asked for is there."""
+    planned = sum(tally.num_planned for tally in tallies)
+    counts = {status: sum(t.counts.get(status, 0) for t in tallies) for status in Status}
+    parts = [f"{count} {status.value}" for status, count in counts.items() if count]
+    return f"{planned} planned cells: {', '.join(parts) or 'none'}."
+
+
+def _failures_section(report: Report) -> Iterator[Section]:
+    if report.failures:
+        body = [
+            tuple(
+                Cell(printable(text))
+                for text in (f.error_class, str(f.num_cells), f.error_message, f.example)
+            )
+            for f in report.failures
+        ]
+        headings = ("failure", "cells", "message", "for example")
+        yield Section("Failures", grid=Grid((headings,), tuple(body)))
+
+
+def _problems_section(report: Report) -> Iterator[Section]:
+    if report.problems:
+        problems = (f"{problem.table}: {problem.message}" for problem in report.problems)
+        yield Section("Tables that could not be drawn", notes=printables(problems))
+
+
+def _provenance_section(report: Report) -> Section:
+    origin = report.provenance
+    overrides = [f"overrides {' '.join(origin.overrides)}"] if origin.overrides else []
+    lines = (
+        f"study {origin.source}, SHA-256 {origin.source_sha256}",
+        *overrides,
+        f"launch {origin.launch}, code {origin.code_version}",
+    )
+    return Section("Provenance", notes=printables(lines))

@@ -1,0 +1,189 @@
+"""A study and a store → the whole report as a value: tables, comparisons, picks, failures, tally.
+
+Everything that can be claimed stands here, and everything that is missing. Knows no output format.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from storage.attempt import PickRecord, PlannedCell, StudyRecord
+from storage.reporting.evidence import Evidence, Results, Status, gather
+from storage.reporting.reference import (
+    Comparison,
+    PublishedTableError,
+    compare,
+    read_published,
+)
+from storage.reporting.table import Table, TableError, build_table
+
+
+class StudyNotFoundError(Exception):
+    """The store has no study of that name."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        there = f"it has {', '.join(known)}" if known else "no study was launched into it"
+        super().__init__(f"the store has no study '{name}': {there}")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A table, or the published numbers beside it, that could not be drawn as declared."""
+
+    table: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Planned cells that failed for one reason. `example`: the fields of the first of them."""
+
+    error_class: str
+    error_message: str
+    num_cells: int
+    example: str
+
+
+@dataclass(frozen=True)
+class PhaseTally:
+    """Where the planned cells of one phase stand."""
+
+    phase: str
+    counts: dict[Status, int]
+
+    @property
+    def num_planned(self) -> int:
+        """Cells that the phase asks for, skipped ones not counted."""
+        return sum(count for status, count in self.counts.items() if status is not Status.SKIPPED)
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Which text and code the report stands on; no machine's path is in it."""
+
+    source: str
+    source_sha256: str
+    overrides: tuple[str, ...]
+    launch: str
+    code_version: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that a study ends in."""
+
+    study: str
+    title: str
+    tables: tuple[Table, ...]
+    comparisons: tuple[Comparison, ...]
+    picks: tuple[PickRecord, ...]
+    tallies: tuple[PhaseTally, ...]
+    failures: tuple[Failure, ...]
+    problems: tuple[Problem, ...]
+    provenance: Provenance
+
+
+def build_report(results: Results, study_name: str, base: Path) -> Report:
+    """Draw everything that a launched study declares.
+
+    Args:
+        results: an open store.
+        base: folder of the study file, from which published tables are found.
+
+    Raises:
+        StudyNotFoundError: the store has no such study.
+    """
+    record = results.study(study_name)
+    if record is None:
+        raise StudyNotFoundError(study_name, results.studies())
+    evidence = gather(results, record.planned, (spec.value for spec in record.tables.values()))
+    picks = tuple(sorted(results.picks(study_name), key=_pick_order))
+    tables, table_problems = _tables(record, evidence, picks)
+    comparisons, reference_problems = _comparisons(tables, base)
+    return Report(
+        study=record.name,
+        title=record.title,
+        tables=tables,
+        comparisons=comparisons,
+        picks=picks,
+        tallies=_tallies(record.planned, evidence),
+        failures=_failures(record.planned, evidence),
+        problems=(*table_problems, *reference_problems),
+        provenance=_provenance(record),
+    )
+
+
+def _tables(
+    record: StudyRecord, evidence: Evidence, picks: Sequence[PickRecord]
+) -> tuple[tuple[Table, ...], tuple[Problem, ...]]:
+    """A table that cannot be drawn does not take the others with it."""
+    tables, problems = [], []
+    for name, spec in record.tables.items():
+        try:
+            tables.append(build_table(name, spec, record.planned, evidence, picks))
+        except TableError as error:
+            problems.append(Problem(name, str(error)))
+    return tuple(tables), tuple(problems)
+
+
+def _comparisons(
+    tables: Sequence[Table], base: Path
+) -> tuple[tuple[Comparison, ...], tuple[Problem, ...]]:
+    comparisons, problems = [], []
+    for table in tables:
+        reference = table.spec.reference
+        if reference is None:
+            continue
+        try:
+            comparisons.append(compare(table, reference, read_published(reference, base)))
+        except PublishedTableError as error:
+            problems.append(Problem(table.name, str(error)))
+    return tuple(comparisons), tuple(problems)
+
+
+def _tallies(planned: Sequence[PlannedCell], evidence: Evidence) -> tuple[PhaseTally, ...]:
+    phases: dict[str, Counter[Status]] = {}
+    for cell in planned:
+        phases.setdefault(cell.phase, Counter())[evidence.status(cell)] += 1
+    return tuple(
+        PhaseTally(phase, {status: counts[status] for status in Status})
+        for phase, counts in phases.items()
+    )
+
+
+def _failures(planned: Sequence[PlannedCell], evidence: Evidence) -> tuple[Failure, ...]:
+    """Failed cells by reason, the most frequent first."""
+    reasons: dict[tuple[str, str], dict[str, PlannedCell]] = {}
+    for cell in planned:
+        if cell.key is None or evidence.status(cell) is not Status.FAILED:
+            continue
+        state = evidence.states[cell.key]
+        reason = (state.error_class or "unknown", state.error_message or "")
+        reasons.setdefault(reason, {}).setdefault(cell.key, cell)
+    failures = [
+        Failure(error_class, message, len(cells), _describe(next(iter(cells.values()))))
+        for (error_class, message), cells in reasons.items()
+    ]
+    return tuple(sorted(failures, key=lambda failure: -failure.num_cells))
+
+
+def _describe(cell: PlannedCell) -> str:
+    axes = ", ".join(f"{name}={value}" for name, value in sorted(cell.axes.items()))
+    return f"{axes}, seed={cell.seed}"
+
+
+def _pick_order(pick: PickRecord) -> tuple[str, str, tuple[tuple[str, str], ...]]:
+    return pick.phase, pick.pick, tuple(pick.group.items())
+
+
+def _provenance(record: StudyRecord) -> Provenance:
+    return Provenance(
+        source=Path(record.source_path).name,
+        source_sha256=record.source_sha256,
+        overrides=record.overrides,
+        launch=record.launch,
+        code_version=record.code_version,
+    )

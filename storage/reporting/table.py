@@ -1,0 +1,274 @@
+"""Planned cells and their evidence → a table: mean ± SEM per entry, and what each mean hides.
+
+A table never averages over silently missing cells: an entry knows how many seeds were planned, how
+many have a number and where the rest stands. Values in, values out; how it looks is decided by the
+renderers.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from storage.attempt import PickRecord, PlannedCell
+from storage.reporting.bold import Group, bold_keys
+from storage.reporting.evidence import Evidence, Status
+from storage.reporting.selection import METRIC_FACTS, MetricFacts, select
+from storage.reporting.spec import TableSpec
+from storage.reporting.statistics import mean, standard_error
+
+Header = tuple[str, ...]
+"""Values of a table's row fields, or of its column fields, outermost first."""
+
+UNSET = "(unset)"
+"""Header of cells that do not have the field."""
+
+
+class TableError(Exception):
+    """A table cannot be drawn as it is declared; the message says what to change."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """All seeds of one row and column.
+
+    Args:
+        values: seed → number in the table's unit; None where a run that ended has no finite one.
+        num_planned: runs that the study asks for, skipped ones not counted.
+        counts: how many of them stand where.
+        num_at_chance: finished runs that answer no better than by guessing.
+        skipped: reasons why the study leaves runs out.
+        fields: field → value, for those that all its cells share.
+        is_bold: whether the bold rule marks it.
+    """
+
+    values: Mapping[int, float | None] = field(default_factory=dict)
+    num_planned: int = 0
+    counts: Mapping[Status, int] = field(default_factory=dict)
+    num_at_chance: int = 0
+    skipped: tuple[str, ...] = ()
+    fields: Mapping[str, str] = field(default_factory=dict)
+    is_bold: bool = False
+
+    @property
+    def n(self) -> int:
+        """Runs that ended with a result."""
+        return len(self.values)
+
+    @property
+    def num_undefined(self) -> int:
+        return sum(value is None for value in self.values.values())
+
+    @property
+    def numbers(self) -> dict[int, float]:
+        """Seed → number, undefined ones left out."""
+        return {seed: value for seed, value in self.values.items() if value is not None}
+
+    @property
+    def mean(self) -> float | None:
+        """Mean over seeds; None if there is no result or if one of them is undefined."""
+        return None if self.num_undefined else mean(list(self.numbers.values()))
+
+    @property
+    def sem(self) -> float | None:
+        return None if self.num_undefined else standard_error(list(self.numbers.values()))
+
+    @property
+    def is_complete(self) -> bool:
+        return self.num_planned > 0 and self.n == self.num_planned
+
+    def count(self, status: Status) -> int:
+        return self.counts.get(status, 0)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as values; `entries` holds every combination of a row and a column.
+
+    Args:
+        name: its name in the study.
+        rows, columns: headers in the order in which the study plans them.
+        picks: recorded picks that fixed a field of the cells shown.
+        excluded_from_bold: whether an incomplete entry stood out of the comparison.
+        is_untested: whether the paired rule met fewer than two shared seeds.
+        is_shortened: whether `last_k` is more than some run's epochs.
+    """
+
+    name: str
+    spec: TableSpec
+    rows: tuple[Header, ...]
+    columns: tuple[Header, ...]
+    entries: Mapping[tuple[Header, Header], Entry]
+    picks: tuple[PickRecord, ...] = ()
+    excluded_from_bold: bool = False
+    is_untested: bool = False
+    is_shortened: bool = False
+
+    @property
+    def facts(self) -> MetricFacts:
+        return METRIC_FACTS[self.spec.value]
+
+    @property
+    def title(self) -> str:
+        return self.spec.title or self.name
+
+
+def build_table(
+    name: str,
+    spec: TableSpec,
+    planned: Sequence[PlannedCell],
+    evidence: Evidence,
+    picks: Sequence[PickRecord] = (),
+) -> Table:
+    """Draw one table. Raises TableError."""
+    shown = [cell for cell in planned if _is_shown(cell, spec)]
+    if not shown:
+        raise TableError("no planned cell meets its phase and where")
+    groups: dict[tuple[Header, Header], list[PlannedCell]] = {}
+    for cell in shown:
+        place = (_header(cell, spec.rows), _header(cell, spec.columns))
+        groups.setdefault(place, []).append(cell)
+    rows = tuple(dict.fromkeys(row for row, _ in groups))
+    columns = tuple(dict.fromkeys(column for _, column in groups))
+    entries = {
+        (row, column): _entry(groups.get((row, column), []), spec, evidence)
+        for row in rows
+        for column in columns
+    }
+    marks = _bold_marks(rows, columns, entries, spec)
+    return Table(
+        name=name,
+        spec=spec,
+        rows=rows,
+        columns=columns,
+        entries={
+            place: replace(entry, is_bold=place in marks.bold) for place, entry in entries.items()
+        },
+        picks=tuple(pick for pick in picks if _fixes(pick, shown, planned)),
+        excluded_from_bold=marks.has_incomplete,
+        is_untested=marks.is_untested,
+        is_shortened=_is_shortened(shown, spec, evidence),
+    )
+
+
+def field_text(value: object) -> str:
+    """A value of `where` as cells write it: 0.4, 1 for 1.0."""
+    return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
+
+
+def _is_shown(cell: PlannedCell, spec: TableSpec) -> bool:
+    if spec.phase is not None and cell.phase != spec.phase:
+        return False
+    for name, wanted in spec.where.items():
+        values = wanted if isinstance(wanted, tuple) else (wanted,)
+        if cell.axes.get(name) not in {field_text(value) for value in values}:
+            return False
+    return True
+
+
+def _header(cell: PlannedCell, fields: Iterable[str]) -> Header:
+    return tuple(cell.axes.get(name, UNSET) for name in fields)
+
+
+def _entry(cells: Sequence[PlannedCell], spec: TableSpec, evidence: Evidence) -> Entry:
+    """One run per seed. Raises TableError if a seed stands for several different cells."""
+    by_seed: dict[int, PlannedCell] = {}
+    for cell in cells:
+        other = by_seed.setdefault(cell.seed, cell)
+        if _is_another(cell, other):
+            raise TableError(_ambiguity(cells, cell.seed, spec))
+    runs = {seed: by_seed[seed] for seed in sorted(by_seed)}
+    statuses = {seed: evidence.status(cell) for seed, cell in runs.items()}
+    counts = Counter(statuses.values())
+    ended = {seed: runs[seed].key or "" for seed, status in statuses.items() if status.has_result}
+    curves = evidence.curves[spec.value]
+    return Entry(
+        values={seed: select(curves.get(key, ()), spec) for seed, key in ended.items()},
+        num_planned=len(runs) - counts[Status.SKIPPED],
+        counts={status: counts[status] for status in Status if counts[status]},
+        num_at_chance=sum(
+            key in evidence.at_chance and statuses[seed] is Status.FINISHED
+            for seed, key in ended.items()
+        ),
+        skipped=tuple(dict.fromkeys(c.skipped for c in runs.values() if c.skipped is not None)),
+        fields=_shared_fields(cells),
+    )
+
+
+def _is_another(cell: PlannedCell, other: PlannedCell) -> bool:
+    """Two phases may ask for the same run; without a key only the fields tell."""
+    if cell.key is not None and other.key is not None:
+        return cell.key != other.key
+    return cell.axes != other.axes
+
+
+def _ambiguity(cells: Sequence[PlannedCell], seed: int, spec: TableSpec) -> str:
+    same_seed = [cell for cell in cells if cell.seed == seed]
+    shared = _shared_fields(same_seed)
+    varying = sorted({name for cell in same_seed for name in cell.axes} - shared.keys())
+    if len({cell.phase for cell in same_seed}) > 1:
+        varying.insert(0, "phase")
+    spanned = (*spec.rows, *spec.columns)
+    header = zip(spanned, _header(same_seed[0], spanned), strict=True)
+    place = ", ".join(f"{name}={value}" for name, value in header)
+    return (
+        f"several cells fall on {place} and seed {seed}: they differ in {', '.join(varying)}; "
+        "put these into rows, columns, where or phase"
+    )
+
+
+def _shared_fields(cells: Sequence[PlannedCell]) -> dict[str, str]:
+    if not cells:
+        return {}
+    items = set.intersection(*(set(cell.axes.items()) for cell in cells))
+    return {name: value for name, value in cells[0].axes.items() if (name, value) in items}
+
+
+@dataclass(frozen=True)
+class _BoldMarks:
+    bold: frozenset[tuple[Header, Header]]
+    has_incomplete: bool
+    is_untested: bool
+
+
+def _bold_marks(
+    rows: Sequence[Header],
+    columns: Sequence[Header],
+    entries: Mapping[tuple[Header, Header], Entry],
+    spec: TableSpec,
+) -> _BoldMarks:
+    """The bold rule within each column; only entries with all planned seeds take part."""
+    bold: set[tuple[Header, Header]] = set()
+    has_incomplete = is_untested = False
+    for column in columns:
+        asked = {row: entries[row, column] for row in rows if entries[row, column].num_planned}
+        ready = {row: entry for row, entry in asked.items() if entry.is_complete}
+        group = Group(
+            {row: entry.numbers for row, entry in ready.items() if entry.mean is not None},
+            METRIC_FACTS[spec.value].higher_is_better,
+        )
+        verdict = bold_keys(group, spec.bold, spec.alpha)
+        bold |= {(row, column) for row in verdict.keys}
+        has_incomplete |= spec.bold != "none" and len(ready) < len(asked)
+        is_untested |= verdict.is_untested
+    return _BoldMarks(frozenset(bold), has_incomplete, is_untested)
+
+
+def _fixes(pick: PickRecord, shown: Sequence[PlannedCell], planned: Sequence[PlannedCell]) -> bool:
+    """Whether the cells shown come after the pick's phase and carry the value that it chose."""
+    searched = [cell.position for cell in planned if cell.phase == pick.phase]
+    chosen = [
+        cell.axes.get(pick.field)
+        for cell in shown
+        if cell.phase != pick.phase
+        and cell.position > max(searched, default=-1)
+        and all(cell.axes.get(name) == value for name, value in pick.group.items())
+    ]
+    return bool(chosen) and all(value == pick.value for value in chosen)
+
+
+def _is_shortened(shown: Sequence[PlannedCell], spec: TableSpec, evidence: Evidence) -> bool:
+    curves = evidence.curves[spec.value]
+    keys = {cell.key for cell in shown if cell.key is not None}
+    return any(len(curves[key]) < (spec.last_k or 1) for key in keys if key in curves)
