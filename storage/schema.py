@@ -13,6 +13,8 @@ from enum import StrEnum
 import pyarrow as pa
 
 SCHEMA_VERSION = 1
+VERSION_KEY = b"orchestrator.schema_version"
+"""Metadata of every file: the schema version it was written with."""
 
 
 class Outcome(StrEnum):
@@ -115,6 +117,21 @@ FAILURE = (
 SCALARS = IDENTITY + CONFIGURATION + FACTS + PROVENANCE + FAILURE
 """One value per attempt."""
 
+SUMMARY = (
+    Column("train_loss", REAL, "mean training loss per image in the last epoch"),
+    Column("train_accuracy_noisy", REAL, "agreement with the labels trained on, last", "fraction"),
+    Column("train_accuracy_clean", REAL, "agreement with the true labels, last", "fraction"),
+    Column("memorization", REAL, "wrong training labels reproduced, last", "fraction"),
+    Column("test_accuracy", REAL, "top-1 test accuracy after the last epoch", "fraction"),
+    Column("test_top5_accuracy", REAL, "top-5 test accuracy after the last epoch", "fraction"),
+    Column("test_loss", REAL, "mean test loss per image after the last epoch"),
+    Column(
+        "best_test_accuracy", REAL, "highest test accuracy of any epoch (an oracle)", "fraction"
+    ),
+    Column("best_epoch", WHOLE, "first epoch that reached it"),
+)
+"""One value per result, taken from its curves."""
+
 METRICS = tuple(column.name for column in CURVES if column.name not in ("epoch", "epoch_seconds"))
 """Curve columns that a table or a pick may select."""
 
@@ -147,11 +164,72 @@ PICKS = (
     Column("picked_at", TIME, "when", "UTC"),
 )
 
+STUDIES = (
+    Column("study", TEXT, "study name"),
+    Column("title", TEXT, "its title"),
+    Column("source_path", TEXT, "study file"),
+    Column("source_sha256", TEXT, "digest of the study file"),
+    Column("overrides", TEXT, "changes from the command line, separated by spaces"),
+    Column("launch", TEXT, "id of the launch that last recorded it"),
+    Column("recorded_at", TIME, "when", "UTC"),
+    Column("code_version", TEXT, "git commit of the code, else the package version"),
+)
+
+
+def _named(columns: tuple[Column, ...], *names: str) -> tuple[Column, ...]:
+    known = {column.name: column for column in columns}
+    return tuple(known[name] for name in names)
+
+
+_SETTING = ("dataset", "noise", "noise_rate", "architecture", "loss")
+_LISTS = tuple(column for column in CURVES if not column.name.startswith("epoch_"))
+
+VIEWS: dict[str, tuple[Column, ...]] = {
+    "cells": (
+        *IDENTITY,
+        *CONFIGURATION,
+        *FACTS,
+        *PROVENANCE,
+        *SUMMARY,
+        Column("at_chance", YES_NO, "finished, but no better than 1 / K + 0.005"),
+    ),
+    "attempts": SCALARS,
+    "epochs": (
+        *_named(SCALARS, "key", *_SETTING, "seed"),
+        _LISTS[0],
+        Column("learning_rate", REAL, "learning rate in the epoch"),
+        *_LISTS[1:],
+        Column("seconds", REAL, "wall time of the epoch", "seconds"),
+    ),
+    "failures": (
+        *_named(SCALARS, "key", "attempt", *_SETTING, "loss_parameters", "learning_rate", "seed"),
+        *FAILURE,
+        *_named(PROVENANCE, "study", "launch", "started_at", "committed_at", "host", "device"),
+    ),
+    "planned": PLANNED,
+    "missing": (*PLANNED, Column("reason", TEXT, "why there is no result")),
+    "picks": PICKS,
+    "studies": STUDIES,
+}
+"""What SQL sees: the columns of each view, in order. Times are UTC without a zone."""
+
 
 def attempt_schema() -> pa.Schema:
     """Arrow schema of an attempt file: scalars, then curves as lists of equal length."""
     curves = [pa.field(column.name, pa.list_(column.type)) for column in CURVES]
     return pa.schema([*(pa.field(column.name, column.type) for column in SCALARS), *curves])
+
+
+def segment_attempts_schema() -> pa.Schema:
+    """Arrow schema of a segment's attempts: scalars, then the figures taken from the curves."""
+    return pa.schema([pa.field(column.name, column.type) for column in (*SCALARS, *SUMMARY)])
+
+
+def segment_curves_schema() -> pa.Schema:
+    """Arrow schema of a segment's curves: which attempt, then lists of equal length."""
+    identity = [pa.field("key", TEXT), pa.field("attempt", TEXT)]
+    curves = [pa.field(column.name, pa.list_(column.type)) for column in CURVES]
+    return pa.schema([*identity, *curves])
 
 
 def planned_schema() -> pa.Schema:

@@ -1,52 +1,47 @@
 """The store as it is read: verified files in, DuckDB views and a few typed answers out.
 
-Opening a store reads every file once, checks its digest, sets damaged ones aside and loads the rest
-into an in-memory DuckDB, which is then locked: no file or network access, no settings. Nothing is
-cached on disk and no DuckDB file is ever open, so readers and a running sweep never meet.
+Opening a store verifies its files and shows them to an in-memory DuckDB, which is then locked: no
+file or network access, no settings. Nothing is cached on disk and no DuckDB file is ever open, so
+readers and a running sweep never meet. Curves of compacted results are read by the queries that
+need them.
 """
 
 from __future__ import annotations
 
 import json
+import threading
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
-from importlib.resources import files
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pyarrow as pa
 
-from storage import integrity
-from storage.attempt import PickRecord, PlannedCell, StudyRecord
-from storage.landing import ATTEMPTS, PICKS, RECORD_KEY, STUDIES, quarantine
-from storage.reporting.spec import TableSpec
-from storage.schema import METRICS, attempt_schema, picks_schema, planned_schema
-from storage.segments import current_segments
+from storage.layout import PICKS, STUDIES, files_in
+from storage.reading import Attempts, CurveStream, Damage, Reader, stack
+from storage.schema import METRICS, VIEWS, picks_schema, planned_schema
 
-VIEWS = (
-    "attempts",
-    "cells",
-    "epochs",
-    "failures",
-    "planned",
-    "missing",
-    "picks",
-    "studies",
+if TYPE_CHECKING:
+    from storage.attempt import PickRecord, StudyRecord
+
+__all__ = ["CellState", "Damage", "Store"]
+
+BUILDING_BLOCKS = (
+    "study_rows",
+    "landed_summaries",
+    "attempt_rows",
+    "results",
+    "key_states",
 )
-"""Views in the order they build on each other, one file in `views/` each."""
+"""What the public views are made of, in the order they build on each other."""
 
 MEMORY_LIMIT = "4GB"
-
-
-@dataclass(frozen=True)
-class Damage:
-    """A file that was not served. `moved_to` is None if it could not be set aside."""
-
-    path: Path
-    reason: str
-    moved_to: Path | None
+THREADS = 4
+_VIEW_FOLDER = Path(__file__).parent / "views"
 
 
 @dataclass(frozen=True)
@@ -71,7 +66,7 @@ class CellState:
 
 
 class Store:
-    """A results store, opened for reading. An absent folder is an empty store.
+    """A results store as it stood when it was opened. An absent folder is an empty store.
 
     Args:
         root: folder of the store.
@@ -80,30 +75,45 @@ class Store:
 
     def __init__(self, root: Path | str, *, read_only: bool = False) -> None:
         self.root = Path(root)
-        self.damaged: tuple[Damage, ...] = ()
-        self._read_only = read_only
-        self._connection = duckdb.connect(":memory:")
-        self._load()
-        self._lock()
+        self._reader = Reader(self.root, read_only)
+        self._attempts = Attempts(self._reader)
+        self._studies = self._record_tables(STUDIES, planned_schema())
+        self._picks = self._record_tables(PICKS, picks_schema())
+        self._connection = _open_connection(self._attempts, self._studies, self._picks)
+        weakref.finalize(self, _close, self._connection, self._attempts)
 
-    def sql(self, query: str, parameters: Sequence[object] = ()) -> duckdb.DuckDBPyRelation:
-        """A query over the views as a DuckDB relation (`.df()`, `.pl()`, `.fetchall()`, …)."""
-        return self._connection.sql(query, params=list(parameters))
+    @property
+    def damaged(self) -> tuple[Damage, ...]:
+        """Files that were not served; their cells count as missing. Curves are met on first use."""
+        return tuple(self._reader.damaged)
 
-    def rows(self, query: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        """All rows of a query."""
-        return self._connection.execute(query, list(parameters)).fetchall()
+    @property
+    def newer_files(self) -> tuple[Path, ...]:
+        """Files of a newer schema version: served without the columns unknown here."""
+        return tuple(dict.fromkeys(self._reader.newer))
 
-    def interrupt(self) -> None:
-        """End the query that runs in another thread."""
-        self._connection.interrupt()
+    def sql(
+        self,
+        query: str,
+        parameters: Sequence[object] = (),
+        *,
+        timeout_seconds: float | None = None,
+    ) -> duckdb.DuckDBPyRelation:
+        """A query over the views as a DuckDB relation (`.df()`, `.pl()`, `.fetchall()`, …).
+
+        Without a time limit the relation runs when its rows are asked for; with one it runs here.
+        Raises duckdb.Error, and TimeoutError past the limit.
+        """
+        relation = self._connection.sql(query, params=list(parameters))
+        if timeout_seconds is not None:
+            with self._time_limit(timeout_seconds):
+                relation.execute()  # type: ignore[operator]  # DuckDB's stub is wrong
+        return relation
 
     def states(self) -> tuple[CellState, ...]:
         """What is known of each key: its result, else its failures."""
-        rows = self.rows(
-            "select key, base_key, outcome, revisions, num_failures, error_class, error_message, "
-            "seconds from key_states order by key"
-        )
+        fields = "key, base_key, outcome, revisions, num_failures, error_class, error_message"
+        rows = self.sql(f"select {fields}, seconds from key_states order by key").fetchall()
         return tuple(
             CellState(key, base_key, outcome, json.loads(revisions), *rest)
             for key, base_key, outcome, revisions, *rest in rows
@@ -113,139 +123,97 @@ class Store:
         """Per-epoch values of one metric for those of `keys` that have a result."""
         if metric not in METRICS:
             raise ValueError(f"no metric '{metric}', one of {', '.join(METRICS)}")
-        rows = self.rows(
-            f"select key, {metric} from results where list_contains($1, key)",
-            [list(keys)],
-        )
-        return {key: tuple(values) for key, values in rows}
+        return self._attempts.metric(keys, metric)
 
     def studies(self) -> tuple[str, ...]:
         """Names of the launched studies."""
-        return tuple(name for (name,) in self.rows("select study from studies order by study"))
+        return tuple(sorted(self._studies))
 
     def study(self, name: str) -> StudyRecord | None:
         """A study as it was last launched, None if it never was."""
-        found = self._records.get(name)
-        return _study_record(*found) if found else None
+        from storage.records import study_record
+
+        return study_record(self._studies[name]) if name in self._studies else None
 
     def picks(self, study: str) -> tuple[PickRecord, ...]:
         """The recorded picks of a study."""
-        relation = self._connection.execute("select * from picks where study = $1", [study])
-        names = [column[0] for column in relation.description or ()]
-        return tuple(
-            PickRecord(**dict(zip(names, row, strict=True))) for row in relation.fetchall()
-        )
+        from storage.records import pick_records
 
-    def _load(self) -> None:
-        """Read and verify all files, then build tables and views."""
-        damaged: list[Damage] = []
-        attempts = [table for _, table in self._attempt_tables(damaged)]
-        planned = dict(self._verified(self.root / STUDIES, damaged))
-        picks = [table for _, table in self._verified(self.root / PICKS, damaged)]
-        self.damaged = tuple(damaged)
-        self._records = {path.stem: (path, table) for path, table in planned.items()}
-        self._create_table("attempt_rows", _stack(attempts, attempt_schema()))
-        self._create_table("planned_rows", _stack(list(planned.values()), planned_schema()))
-        self._create_table("pick_rows", _stack(picks, picks_schema()))
-        self._create_table("study_rows", _study_table(list(planned.values())))
-        for view in ("results", "key_states", *VIEWS):
-            self._connection.execute((files("storage") / "views" / f"{view}.sql").read_text())
+        return pick_records(self._picks[study]) if study in self._picks else ()
 
-    def _attempt_tables(self, damaged: list[Damage]) -> Iterator[tuple[Path, pa.Table]]:
-        """Segments first, so that a result seen twice is the compacted one.
+    def close(self) -> None:
+        """Give back memory and open files; a collected store does so by itself."""
+        _close(self._connection, self._attempts)
 
-        A compaction may move files while they are read: what has gone from `attempts` stands in the
-        segments that `CURRENT` names by then.
-        """
-        seen = current_segments(self.root)
-        yield from self._verified_files(seen, damaged)
-        yield from self._verified(self.root / ATTEMPTS, damaged)
-        newer = [path for path in current_segments(self.root) if path not in seen]
-        yield from self._verified_files(newer, damaged)
+    def _record_tables(self, folder: str, schema: pa.Schema) -> dict[str, pa.Table]:
+        """Record name → its rows, for every sound file of a folder."""
+        tables = {path: self._reader.table(path, schema) for path in files_in(self.root / folder)}
+        return {path.stem: table for path, table in tables.items() if table is not None}
 
-    def _verified(self, folder: Path, damaged: list[Damage]) -> Iterator[tuple[Path, pa.Table]]:
-        paths = sorted(folder.glob("[!.]*")) if folder.is_dir() else []
-        return self._verified_files([path for path in paths if path.is_file()], damaged)
-
-    def _verified_files(
-        self, paths: Sequence[Path], damaged: list[Damage]
-    ) -> Iterator[tuple[Path, pa.Table]]:
-        for path in paths:
-            try:
-                yield path, integrity.read(path)
-            except FileNotFoundError:
-                continue
-            except integrity.DamagedFileError as error:
-                moved_to = None if self._read_only else quarantine(self.root, path)
-                damaged.append(Damage(path, str(error), moved_to))
-
-    def _create_table(self, name: str, table: pa.Table) -> None:
-        self._connection.register("incoming", table)
-        self._connection.execute(f"create table {name} as select * from incoming")
-        self._connection.unregister("incoming")
-
-    def _lock(self) -> None:
-        """From here on a query can read the views and reach nothing else."""
-        for setting in (
-            "set python_enable_replacements = false",
-            f"set memory_limit = '{MEMORY_LIMIT}'",
-            "set temp_directory = ''",
-            "set enable_external_access = false",
-            "set lock_configuration = true",
-        ):
-            self._connection.execute(setting)
+    @contextmanager
+    def _time_limit(self, seconds: float) -> Iterator[None]:
+        timer = threading.Timer(seconds, self._connection.interrupt)
+        timer.start()
+        try:
+            yield
+        except duckdb.InterruptException as error:
+            raise TimeoutError(f"the query was ended after {seconds:g} s") from error
+        finally:
+            timer.cancel()
 
 
-def _stack(tables: Sequence[pa.Table], schema: pa.Schema) -> pa.Table:
-    """Tables of any schema version in the present one: new columns are null in old files."""
-    return pa.concat_tables([schema.empty_table(), *(_conform(t, schema) for t in tables)])
+def read_view(name: str) -> str:
+    """The SQL that defines a view."""
+    return (_VIEW_FOLDER / f"{name}.sql").read_text(encoding="utf-8")
 
 
-def _conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    columns = [
-        table[field.name].cast(field.type)
-        if field.name in table.column_names
-        else pa.nulls(len(table), field.type)
-        for field in schema
+def _open_connection(
+    attempts: Attempts, studies: Mapping[str, pa.Table], picks: Mapping[str, pa.Table]
+) -> duckdb.DuckDBPyConnection:
+    """An in-memory DuckDB with all views, locked."""
+    connection = duckdb.connect(":memory:")
+    connection.execute("set timezone = 'UTC'")
+    connection.register("compacted_rows", attempts.compacted)
+    connection.register("landed_rows", attempts.landed)
+    connection.register("curve_rows", CurveStream(attempts))
+    connection.register("planned_rows", stack(studies.values(), planned_schema()))
+    connection.register("pick_rows", stack(picks.values(), picks_schema()))
+    for name in (*BUILDING_BLOCKS, *VIEWS):
+        connection.execute(read_view(name))
+    for table in studies.values():
+        connection.execute("insert into study_rows values ($1,$2,$3,$4,$5,$6,$7,$8)", _row(table))
+    _lock(connection)
+    return connection
+
+
+def _lock(connection: duckdb.DuckDBPyConnection) -> None:
+    """From here on a query can read the views and reach nothing else."""
+    for setting in (
+        "set python_enable_replacements = false",
+        f"set memory_limit = '{MEMORY_LIMIT}'",
+        f"set threads = {THREADS}",
+        "set temp_directory = ''",
+        "set enable_external_access = false",
+        "set lock_configuration = true",
+    ):
+        connection.execute(setting)
+
+
+def _close(connection: duckdb.DuckDBPyConnection, attempts: Attempts) -> None:
+    connection.close()
+    attempts.close()
+
+
+def _row(table: pa.Table) -> list[Any]:
+    """A study's row in the view `studies`."""
+    from storage.records import study_facts
+
+    facts = study_facts(table)
+    recorded_at = datetime.fromisoformat(facts["recorded_at"]).astimezone(UTC).replace(tzinfo=None)
+    return [
+        *(facts[name] for name in ("name", "title", "source_path", "source_sha256")),
+        " ".join(facts["overrides"]),
+        facts["launch"],
+        recorded_at,
+        facts["code_version"],
     ]
-    return pa.table(columns, schema=schema)
-
-
-def _facts(table: pa.Table) -> dict[str, Any]:
-    return dict(json.loads(table.schema.metadata[RECORD_KEY]))
-
-
-def _study_table(planned: Sequence[pa.Table]) -> pa.Table:
-    facts = [_facts(table) for table in planned]
-    columns = {
-        "study": [fact["name"] for fact in facts],
-        "title": [fact["title"] for fact in facts],
-        "source_path": [fact["source_path"] for fact in facts],
-        "source_sha256": [fact["source_sha256"] for fact in facts],
-        "overrides": [" ".join(fact["overrides"]) for fact in facts],
-        "launch": [fact["launch"] for fact in facts],
-        "recorded_at": [datetime.fromisoformat(fact["recorded_at"]) for fact in facts],
-        "code_version": [fact["code_version"] for fact in facts],
-    }
-    text = {
-        name: pa.array(values, pa.string())
-        for name, values in columns.items()
-        if name != "recorded_at"
-    }
-    times = pa.array(columns["recorded_at"], pa.timestamp("us", tz="UTC"))
-    return pa.table({**text, "recorded_at": times})
-
-
-def _study_record(path: Path, table: pa.Table) -> StudyRecord:
-    del path
-    facts = _facts(table)
-    cells = (PlannedCell(**{**row, "axes": dict(row["axes"])}) for row in table.to_pylist())
-    return StudyRecord(
-        **{
-            **facts,
-            "overrides": tuple(facts["overrides"]),
-            "recorded_at": datetime.fromisoformat(facts["recorded_at"]),
-            "tables": {name: TableSpec(**spec) for name, spec in facts["tables"].items()},
-            "planned": tuple(cells),
-        }
-    )

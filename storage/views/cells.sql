@@ -1,19 +1,8 @@
 -- One row per cell that has a result, with its last and best figures.
 create view cells as
 select
-    * exclude (
-        epoch, epoch_learning_rate, train_loss, train_accuracy_noisy, train_accuracy_clean,
-        memorization, test_accuracy, test_top5_accuracy, test_loss, epoch_seconds,
-        error_class, error_type, error_message, error_trace
-    ),
-    train_loss[-1] as train_loss,
-    train_accuracy_noisy[-1] as train_accuracy_noisy,
-    train_accuracy_clean[-1] as train_accuracy_clean,
-    memorization[-1] as memorization,
-    test_accuracy[-1] as test_accuracy,
-    test_top5_accuracy[-1] as test_top5_accuracy,
-    test_loss[-1] as test_loss,
-    list_max(test_accuracy) as best_test_accuracy,
-    epoch[list_position(test_accuracy, list_max(test_accuracy))] as best_epoch,
-    test_accuracy[-1] <= 1.0 / num_classes + 0.005 as at_chance
+    * exclude (error_class, error_type, error_message, error_trace),
+    coalesce(
+        outcome = 'finished' and test_accuracy <= 1.0 / num_classes + 0.005, false
+    ) as at_chance
 from results;

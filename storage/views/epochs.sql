@@ -1,15 +1,16 @@
 -- One row per cell and epoch.
 create view epochs as
 select
-    key, dataset, noise, noise_rate, architecture, loss, seed,
-    unnest(epoch) as epoch,
-    unnest(epoch_learning_rate) as learning_rate,
-    unnest(train_loss) as train_loss,
-    unnest(train_accuracy_noisy) as train_accuracy_noisy,
-    unnest(train_accuracy_clean) as train_accuracy_clean,
-    unnest(memorization) as memorization,
-    unnest(test_accuracy) as test_accuracy,
-    unnest(test_top5_accuracy) as test_top5_accuracy,
-    unnest(test_loss) as test_loss,
-    unnest(epoch_seconds) as seconds
-from results;
+    results.key, dataset, noise, noise_rate, architecture, loss, seed,
+    unnest(curve_rows.epoch) as epoch,
+    unnest(curve_rows.epoch_learning_rate) as learning_rate,
+    unnest(curve_rows.train_loss) as train_loss,
+    unnest(curve_rows.train_accuracy_noisy) as train_accuracy_noisy,
+    unnest(curve_rows.train_accuracy_clean) as train_accuracy_clean,
+    unnest(curve_rows.memorization) as memorization,
+    unnest(curve_rows.test_accuracy) as test_accuracy,
+    unnest(curve_rows.test_top5_accuracy) as test_top5_accuracy,
+    unnest(curve_rows.test_loss) as test_loss,
+    unnest(curve_rows.epoch_seconds) as seconds
+from results
+join curve_rows on curve_rows.key = results.key and curve_rows.attempt = results.attempt;

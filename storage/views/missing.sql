@@ -9,8 +9,8 @@ select
         else 'not run'
     end as reason
 from planned_rows
-left join results on results.key = planned_rows.key
 left join key_states on key_states.key = planned_rows.key
 left join (select distinct base_key from results) as stale
     on stale.base_key = planned_rows.base_key
-where planned_rows.skipped is null and results.key is null;
+where planned_rows.skipped is null
+  and (key_states.key is null or key_states.outcome = 'failed');

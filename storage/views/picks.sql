@@ -1,3 +1,3 @@
 -- Recorded selections between phases.
 create view picks as
-select * from pick_rows;
+select * replace (picked_at at time zone 'UTC' as picked_at) from pick_rows;

@@ -1,0 +1,89 @@
+"""Files that are there whole or not at all, and stay there.
+
+Content is written under a hidden temporary name in the target's folder, fsynced, and then put in
+place by one atomic step: a hard link, which fails if the name is taken, or a rename, which replaces
+what was there. Knows paths and bytes only.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from pathlib import Path
+
+_TEMPORARY = ".tmp"
+_ABANDONED_SECONDS = 3600.0
+
+
+class LandingError(Exception):
+    """A file cannot be written; the text names the path and the reason."""
+
+
+def put_if_absent(path: Path, content: bytes) -> bool:
+    """Create `path` with `content`. False if the name is taken. Raises LandingError."""
+    if path.exists():
+        return False
+    aside = _write_aside(path, content)
+    try:
+        os.link(aside, path)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise LandingError(
+            f"{path.parent}: a result is put in place by a hard link, which this file system "
+            f"refuses ({error.strerror}); use a store on a local or NFS file system"
+        ) from error
+    finally:
+        aside.unlink(missing_ok=True)
+    sync_folder(path.parent)
+    return True
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Give `path` new content in one step. Raises LandingError."""
+    aside = _write_aside(path, content)
+    try:
+        aside.replace(path)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        raise LandingError(f"cannot replace {path}: {error.strerror}") from error
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make links, renames and removals in `folder` durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sweep_temporaries(folder: Path) -> int:
+    """Remove temporaries that a killed writer left over an hour ago. Returns how many."""
+    abandoned = [
+        path
+        for path in folder.glob(f".*{_TEMPORARY}")
+        if time.time() - path.stat().st_mtime > _ABANDONED_SECONDS
+    ]
+    for path in abandoned:
+        path.unlink(missing_ok=True)
+    return len(abandoned)
+
+
+def _write_aside(path: Path, content: bytes) -> Path:
+    """Write `content`, fsynced, under a hidden temporary name beside `path`."""
+    aside = path.parent / f".{path.name}.{uuid.uuid4().hex[:8]}{_TEMPORARY}"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with aside.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        raise LandingError(
+            f"cannot write {len(content)} bytes to {path}: {error.strerror}"
+        ) from error
+    return aside

@@ -1,0 +1,69 @@
+"""Where things lie in a store: folders, file names, and which names are allowed.
+
+Names that come from a study or a caller pass through here, so nothing escapes the store. Knows no
+rows.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from pathlib import Path
+
+from storage.durable import LandingError
+
+ATTEMPTS = "attempts"
+SEGMENTS = "segments"
+STUDIES = "studies"
+PICKS = "picks"
+QUARANTINE = "quarantine"
+
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
+KEY = re.compile(r"[0-9a-f]{64}")
+
+
+def result_path(root: Path, key: str) -> Path:
+    """Where the one result of a cell lands. Raises LandingError."""
+    return root / ATTEMPTS / f"{_checked(KEY, key, 'a cell key')}.parquet"
+
+
+def failure_path(root: Path, key: str, attempt: str) -> Path:
+    """Where a failed attempt lands. Raises LandingError."""
+    key = _checked(KEY, key, "a cell key")
+    return root / ATTEMPTS / f"{key}.{_checked(NAME, attempt, 'an attempt id')}.failed.parquet"
+
+
+def study_path(root: Path, study: str) -> Path:
+    """Where a study's record lies. Raises LandingError."""
+    return root / STUDIES / f"{_checked(NAME, study, 'a study name')}.parquet"
+
+
+def picks_path(root: Path, study: str) -> Path:
+    """Where a study's picks lie. Raises LandingError."""
+    return root / PICKS / f"{_checked(NAME, study, 'a study name')}.parquet"
+
+
+def files_in(folder: Path) -> list[Path]:
+    """The visible files of a folder, sorted; none if there is no such folder."""
+    if not folder.is_dir():
+        return []
+    return sorted(
+        path for path in folder.iterdir() if not path.name.startswith(".") and path.is_file()
+    )
+
+
+def quarantine(root: Path, path: Path) -> Path | None:
+    """Set a damaged file aside. Returns its new place, None if the store cannot be written."""
+    target = root / QUARANTINE / f"{path.name}.{uuid.uuid4().hex[:8]}"
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        path.rename(target)
+    except OSError:
+        return None
+    return target
+
+
+def _checked(pattern: re.Pattern[str], name: str, what: str) -> str:
+    if not pattern.fullmatch(name):
+        raise LandingError(f"not {what}: {name!r}")
+    return name
