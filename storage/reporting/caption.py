@@ -44,17 +44,12 @@ def _which_cells(table: Table) -> Iterator[str]:
 
 
 def _spread(table: Table) -> Iterator[str]:
-    planned = sorted({e.num_planned for e in table.entries.values() if e.num_planned})
-    if not planned:
-        return
-    low, high = planned[0], planned[-1]
-    count = str(low) if low == high else f"{low} to {high}"
-    if high == 1:
-        yield "One seed (n = 1), so no error can be given."
-    else:
+    if table.num_planned == 1:
+        yield "One seed (n = 1) unless marked, so no error can be given."
+    elif table.num_planned:
         yield (
-            f"Mean ± SEM over seeds (sample standard deviation, ddof = 1, divided by √n); "
-            f"n = {count} unless marked."
+            "Mean ± SEM over seeds (sample standard deviation, ddof = 1, divided by √n); "
+            f"n = {table.num_planned} unless marked."
         )
 
 

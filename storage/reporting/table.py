@@ -110,6 +110,12 @@ class Table:
         return METRIC_FACTS[self.spec.value]
 
     @property
+    def num_planned(self) -> int:
+        """Seeds that most entries are planned with; the larger number if two are as frequent."""
+        planned = Counter(e.num_planned for e in self.entries.values() if e.num_planned)
+        return max(planned, key=lambda n: (planned[n], n), default=0)
+
+    @property
     def title(self) -> str:
         return self.spec.title or self.name
 

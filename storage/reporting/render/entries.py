@@ -17,13 +17,14 @@ from storage.reporting.table import Entry, Header, Table
 
 NOTHING, NOT_PLANNED, UNDEFINED = "—", "·", "n/a"
 DIVERGED, AT_CHANCE, FAILED, STALE = "†", "≈", "✗", "↩"
-PARTIAL = "(i/n)"
+PARTIAL, OTHER_N = "(i/n)", "(n)"
 
 LEGEND = {
     NOTHING: "no result",
     NOT_PLANNED: "not part of the study",
     UNDEFINED: "undefined for at least one run (no wrong label, or not finite)",
     PARTIAL: "mean over i of the n planned seeds, the others have no result",
+    OTHER_N: "the study plans another number of seeds here",
     DIVERGED: "so many runs diverged; from there on they count with chance accuracy",
     AT_CHANCE: "so many runs ended no better than guessing",
     FAILED: "so many runs failed and are not in the mean",
@@ -40,7 +41,7 @@ def table_section(table: Table) -> Section:
     body = []
     for row in table.rows:
         entries = [table.entries[row, column] for column in table.columns]
-        texts = [_entry_parts(entry, table.facts, footnotes) for entry in entries]
+        texts = [_entry_parts(entry, table, footnotes) for entry in entries]
         marks |= {mark for parts in texts for mark in _marks_in(parts)}
         numbers = [
             Cell(" ".join(parts.values()), entry.is_bold)
@@ -66,7 +67,7 @@ def comparison_section(comparison: Comparison) -> Section:
         *table.spec.columns,
         *("ours", "published", "difference", "combined SEM", "|z|"),
     )
-    body = [_pair_cells(pair, table.facts) for pair in comparison.pairs]
+    body = [_pair_cells(pair, table) for pair in comparison.pairs]
     grid = Grid((printables(headings),), tuple(body), len(headings) - 5) if body else None
     return Section(
         heading=printable(f"{table.title}: beside {comparison.source}"),
@@ -108,11 +109,11 @@ def _column_text(field: str, value: str) -> str:
     return f"{field} {value}" if is_bare else value
 
 
-def _entry_parts(entry: Entry, facts: MetricFacts, footnotes: Mapping[str, str]) -> dict[str, str]:
+def _entry_parts(entry: Entry, table: Table, footnotes: Mapping[str, str]) -> dict[str, str]:
     """Mark, or `number` → text, in the order in which they stand in the cell."""
     parts: dict[str, str] = {}
     if entry.mean is not None:
-        parts["number"] = mean_text(entry.mean, entry.sem, facts)
+        parts["number"] = mean_text(entry.mean, entry.sem, table.facts)
     elif entry.n:
         parts[UNDEFINED] = UNDEFINED
     elif entry.num_planned or entry.skipped:
@@ -121,6 +122,8 @@ def _entry_parts(entry: Entry, facts: MetricFacts, footnotes: Mapping[str, str])
         return {NOT_PLANNED: NOT_PLANNED}
     if 0 < entry.n < entry.num_planned:
         parts[PARTIAL] = f"({entry.n}/{entry.num_planned})"
+    elif entry.is_complete and entry.num_planned != table.num_planned:
+        parts[OTHER_N] = f"({entry.n})"
     counted = {
         DIVERGED: entry.count(Status.DIVERGED),
         AT_CHANCE: entry.num_at_chance,
@@ -128,7 +131,8 @@ def _entry_parts(entry: Entry, facts: MetricFacts, footnotes: Mapping[str, str])
         STALE: entry.count(Status.STALE),
     }
     parts |= {mark: f"{mark}{count}" for mark, count in counted.items() if count}
-    parts |= {footnotes[reason]: footnotes[reason] for reason in entry.skipped}
+    notes_here = [footnotes[reason] for reason in entry.skipped if reason in footnotes]
+    parts |= dict(zip(notes_here, notes_here, strict=True))
     return parts
 
 
@@ -136,16 +140,16 @@ def _marks_in(parts: Mapping[str, str]) -> Iterator[str]:
     return (mark for mark in parts if mark in LEGEND)
 
 
-def _pair_cells(pair: Counterpart, facts: MetricFacts) -> tuple[Cell, ...]:
-    difference = pair.difference
+def _pair_cells(pair: Counterpart, table: Table) -> tuple[Cell, ...]:
+    difference, facts = pair.difference, table.facts
     texts = (
-        " ".join(_entry_parts(pair.ours, facts, dict.fromkeys(pair.ours.skipped, "")).values()),
+        " ".join(_entry_parts(pair.ours, table, {}).values()),
         mean_text(pair.mean, pair.sem, facts),
         NOTHING if difference is None else f"{difference:+.{facts.decimals}f}",
         number_text(pair.combined_sem, facts),
         NOTHING if pair.z is None else f"{abs(pair.z):.2f}",
     )
-    return (*_labels((*pair.row, *pair.column)), *(Cell(text.strip()) for text in texts))
+    return (*_labels((*pair.row, *pair.column)), *(Cell(text) for text in texts))
 
 
 def _comparison_notes(comparison: Comparison) -> Iterator[str]:
@@ -161,7 +165,7 @@ def _comparison_notes(comparison: Comparison) -> Iterator[str]:
 
 def _agreement_words(agreement: Agreement) -> str:
     return (
-        f"Agreement over {agreement.count} numbers: {agreement.share_within_two:.0%} within "
-        f"|z| ≤ 2, median |z| {agreement.median:.2f}, root mean square "
-        f"{agreement.root_mean_square:.2f} (chance alone: 95%, 0.67, 1.00)."
+        f"Agreement of the {agreement.count} with errors on both sides: "
+        f"{agreement.share_within_two:.0%} within |z| ≤ 2, median |z| {agreement.median:.2f}, "
+        f"root mean square {agreement.root_mean_square:.2f} (chance alone: 95%, 0.67, 1.00)."
     )

@@ -6,6 +6,7 @@ LaTeX run cannot set are written as their code point.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator
 
@@ -27,12 +28,7 @@ SPECIAL = {
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
-    "[": "{[}",  # after a row's \\ a bare bracket or star would be read as its argument
-    "]": "{]}",
-    "*": "{*}",
-    "-": "{-}",  # no ligatures: -- stays two hyphens
     "`": "{`}",
-    "'": "{'}",
     '"': "{''}",
 }
 SYMBOLS = {
@@ -79,8 +75,8 @@ def render(report: Report) -> str:
 
 
 def escape(text: str) -> str:
-    """Text that LaTeX sets as it is written."""
-    return "".join(_char(char) for char in text)
+    """Text that LaTeX sets as it is written; `--` and `''` make no ligature."""
+    return re.sub(r"(?<=([-']))(?=\1)", "{}", "".join(_char(char) for char in text))
 
 
 def _char(char: str) -> str:
@@ -139,7 +135,9 @@ def _grid_lines(grid: Grid) -> Iterator[str]:
 
 
 def _row(texts: Iterator[str]) -> str:
-    return " & ".join(texts) + r" \\"
+    """One row. After the row before it, a bracket or a star would be read as an argument."""
+    row = " & ".join(texts) + r" \\"
+    return "{}" + row if row.startswith(("[", "*")) else row
 
 
 def _cell(cell: Cell) -> str:

@@ -30,12 +30,13 @@ def lay_out(report: Report) -> Document:
 
 def _picks_section(picks: Sequence[PickRecord]) -> Section:
     by = tuple(dict.fromkeys(field for pick in picks for field in pick.group))
-    headings = ("pick", *by, "field", "value", "score", "runner-up", "its score", "n", "remarks")
+    labels = ("pick", *by, "field", "value", "runner-up", "remarks")
+    headings = printables((*labels, "score", "runner-up's score", "n"))
     rules = dict.fromkeys(f"{pick.phase}.{pick.pick}: {pick.rule}." for pick in picks)
     return Section(
         heading="Picks",
         caption=printables(rules),
-        grid=Grid((printables(headings),), tuple(_pick_cells(p, by) for p in picks), 1 + len(by)),
+        grid=Grid((headings,), tuple(_pick_cells(p, by) for p in picks), len(labels)),
     )
 
 
@@ -49,11 +50,11 @@ def _pick_cells(pick: PickRecord, by: Sequence[str]) -> tuple[Cell, ...]:
         *(pick.group.get(field, "") for field in by),
         pick.field,
         pick.value,
+        NOTHING if pick.runner_up is None else pick.runner_up,
+        ", ".join(remarks),
         _score_text(pick, pick.score),
-        pick.runner_up or NOTHING,
         _score_text(pick, pick.runner_up_score),
         str(pick.num_seeds),
-        ", ".join(remarks),
     )
     return tuple(Cell(printable(text)) for text in texts)
 
@@ -96,12 +97,12 @@ def _failures_section(report: Report) -> Iterator[Section]:
         body = [
             tuple(
                 Cell(printable(text))
-                for text in (f.error_class, str(f.num_cells), f.error_message, f.example)
+                for text in (f.error_class, f.error_message, f.example, str(f.num_cells))
             )
             for f in report.failures
         ]
-        headings = ("failure", "cells", "message", "for example")
-        yield Section("Failures", grid=Grid((headings,), tuple(body)))
+        headings = ("failure", "message", "for example", "cells")
+        yield Section("Failures", grid=Grid((headings,), tuple(body), num_labels=3))
 
 
 def _problems_section(report: Report) -> Iterator[Section]:

@@ -9,7 +9,9 @@ from storage.reporting.render.document import Cell, Document, Grid, Section
 from storage.reporting.render.layout import lay_out
 from storage.reporting.report import Report
 
-SPECIAL = re.compile(r"[\\`*_{}\[\]<>#|~$!^=+]|&|(?<=:)//|^-|^\d+(?=[.)])")
+INLINE = re.compile(r"[\\`*_{}\[\]<>#|~$^&]|(?<=:)//")
+LINE_START = re.compile(r"[-+=]|\d+(?=[.)](?:\s|$))")
+ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
 
 
 def render(report: Report) -> str:
@@ -18,35 +20,36 @@ def render(report: Report) -> str:
 
 
 def escape(text: str) -> str:
-    """Text that Markdown, HTML inside it, and link detection leave as it is."""
-    return SPECIAL.sub(_inert, text)
+    """Text within a line that Markdown, HTML inside it, and link detection leave as it is."""
+    return INLINE.sub(lambda found: ENTITIES.get(found[0], "\\" + found[0]), text)
 
 
-def _inert(match: re.Match[str]) -> str:
-    found = match.group()
-    if found in ("<", ">", "&"):
-        return {"<": "&lt;", ">": "&gt;", "&": "&amp;"}[found]
-    return found + "\\" if found.isdigit() else "\\" + found
+def escape_line(text: str) -> str:
+    """Text that opens a line: it makes no list and no heading either."""
+    start = LINE_START.match(text)
+    if start is None:
+        return escape(text)
+    kept = start[0] + "\\" if start[0].isdigit() else "\\" + start[0]
+    return kept + escape(text[start.end() :])
 
 
 def _lines(document: Document) -> Iterator[str]:
-    yield f"# {escape(document.title)}"
+    yield f"# {escape_line(document.title)}"
     for sentence in document.lead:
-        yield from ("", escape(sentence))
+        yield from ("", escape_line(sentence))
     for section in document.sections:
         yield from _section_lines(section)
     yield ""
 
 
 def _section_lines(section: Section) -> Iterator[str]:
-    yield from ("", f"## {escape(section.heading)}", "")
+    yield from ("", f"## {escape_line(section.heading)}")
     if section.grid is not None:
-        yield from _grid_lines(section.grid)
-        yield ""
+        yield from ("", *_grid_lines(section.grid))
     if section.caption:
-        yield from (" ".join(escape(sentence) for sentence in section.caption), "")
-    for note in section.notes:
-        yield f"- {escape(note)}"
+        yield from ("", escape_line(" ".join(section.caption)))
+    if section.notes:
+        yield from ("", *(f"- {escape_line(note)}" for note in section.notes))
 
 
 def _grid_lines(grid: Grid) -> Iterator[str]:

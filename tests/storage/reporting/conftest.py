@@ -1,0 +1,143 @@
+"""A study and its results as plain values: what the report reads, without any store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from storage.attempt import PickRecord, PlannedCell, StudyRecord
+from storage.reporting.spec import TableSpec
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class FakeState:
+    key: str
+    base_key: str
+    outcome: str
+    error_class: str | None = None
+    error_message: str | None = None
+
+
+@dataclass
+class Sweep:
+    """Cells and results side by side; also answers the report's questions to a store."""
+
+    tables: dict[str, TableSpec] = field(default_factory=dict)
+    planned: list[PlannedCell] = field(default_factory=list)
+    known: list[FakeState] = field(default_factory=list)
+    numbers: dict[str, dict[str, Sequence[float | None]]] = field(default_factory=dict)
+    guessing: set[str] = field(default_factory=set)
+    chosen: list[PickRecord] = field(default_factory=list)
+
+    def plan(
+        self,
+        axes: Mapping[str, str],
+        seed: int = 0,
+        *,
+        phase: str = "main",
+        key: str | None = "by axes",
+        skipped: str | None = None,
+    ) -> str:
+        """One planned cell; its key says what it is."""
+        text = ",".join(f"{name}={value}" for name, value in sorted(axes.items()))
+        made = f"{text},seed={seed}" if key == "by axes" else key
+        shown = None if skipped else made
+        cell = PlannedCell(
+            study="sweep",
+            phase=phase,
+            position=len(self.planned),
+            key=shown,
+            base_key=f"base {shown}" if shown else None,
+            seed=seed,
+            axes=dict(axes),
+            config=None,
+            skipped=skipped,
+        )
+        self.planned.append(cell)
+        return made or ""
+
+    def finish(self, key: str, curve: Sequence[float | None], *, outcome: str = "finished") -> None:
+        """A result; every metric takes the same curve."""
+        self.known.append(FakeState(key, f"base {key}", outcome))
+        self.numbers[key] = {"any": curve}
+
+    def fail(self, key: str, error_class: str = "exception", message: str = "boom") -> None:
+        self.known.append(FakeState(key, f"base {key}", "failed", error_class, message))
+
+    def run(
+        self, loss: str, noise_rate: str, accuracies: Sequence[float], **more: Any
+    ) -> list[str]:
+        """Planned and finished cells, one accuracy per seed."""
+        keys = []
+        for seed, accuracy in enumerate(accuracies):
+            keys.append(self.plan({"loss": loss, "noise.rate": noise_rate}, seed, **more))
+            self.finish(keys[-1], [0.1, accuracy])
+        return keys
+
+    def study(self, name: str) -> StudyRecord | None:
+        if name != "sweep":
+            return None
+        return StudyRecord(
+            name="sweep",
+            title="A sweep",
+            source_path="/somewhere/private/studies/sweep.yaml",
+            source_sha256="ab" * 32,
+            source_text="study: sweep",
+            overrides=("seeds=3",),
+            tables=self.tables,
+            planned=tuple(self.planned),
+            launch="launch-1",
+            recorded_at=NOW,
+            code_version="1234abcd",
+        )
+
+    def studies(self) -> tuple[str, ...]:
+        return ("sweep",)
+
+    def states(self) -> tuple[FakeState, ...]:
+        return tuple(self.known)
+
+    def curves(self, keys: Sequence[str], metric: str) -> dict[str, Sequence[float | None]]:
+        return {key: self.numbers[key]["any"] for key in keys if key in self.numbers}
+
+    def picks(self, study: str) -> tuple[PickRecord, ...]:
+        return tuple(self.chosen)
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        return [(key,) for key in sorted(self.guessing)]
+
+
+@pytest.fixture
+def sweep() -> Sweep:
+    return Sweep()
+
+
+@pytest.fixture
+def make_pick() -> Callable[..., PickRecord]:
+    def make(**changes: Any) -> PickRecord:
+        values: dict[str, Any] = {
+            "study": "sweep",
+            "phase": "search",
+            "pick": "best_rate",
+            "group": {"loss": "CE"},
+            "field": "learning_rate",
+            "value": "0.1",
+            "score": 0.913,
+            "runner_up": "0.01",
+            "runner_up_score": 0.9,
+            "num_seeds": 3,
+            "is_tie": False,
+            "at_edge": False,
+            "rule": "largest mean over seeds of test_accuracy at the last epoch, "
+            "selected on test data",
+            "picked_at": NOW,
+        }
+        return PickRecord(**{**values, **changes})
+
+    return make

@@ -1,0 +1,260 @@
+"""Tables say what they average and what they leave out."""
+
+import math
+from collections import defaultdict
+from statistics import fmean, stdev
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from storage.reporting.caption import caption
+from storage.reporting.evidence import Status, gather
+from storage.reporting.spec import TableSpec
+from storage.reporting.table import TableError, build_table
+
+
+def draw(sweep, spec=None, picks=()):
+    spec = spec or TableSpec()
+    return build_table(
+        "accuracy", spec, sweep.planned, gather(sweep, sweep.planned, [spec.value]), picks
+    )
+
+
+def words(table):
+    return " ".join(caption(table))
+
+
+def test_mean_and_sem_over_seeds_in_per_cent(sweep):
+    sweep.run("CE", "0", [0.90, 0.92, 0.97])
+    entry = draw(sweep).entries[("CE",), ("0",)]
+    assert entry.mean == pytest.approx(93.0)
+    assert entry.sem == pytest.approx(stdev([90, 92, 97]) / math.sqrt(3))
+    assert (entry.n, entry.num_planned, entry.is_complete) == (3, 3, True)
+
+
+@settings(
+    deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    runs=st.lists(
+        st.tuples(
+            st.sampled_from(["CE", "MAE*", "GCE"]),
+            st.sampled_from(["0", "0.4"]),
+            st.integers(0, 4),
+            st.none() | st.floats(0, 1),
+        ),
+        unique_by=lambda run: run[:3],
+        min_size=1,
+    )
+)
+def test_table_equals_an_independent_computation(sweep, runs):
+    sweep.planned.clear(), sweep.known.clear(), sweep.numbers.clear()
+    planned, finished = defaultdict(int), defaultdict(list)
+    for loss, rate, seed, accuracy in runs:
+        key = sweep.plan({"loss": loss, "noise.rate": rate}, seed)
+        planned[loss, rate] += 1
+        if accuracy is not None:
+            sweep.finish(key, [accuracy])
+            finished[loss, rate].append(100 * accuracy)
+    for ((loss,), (rate,)), entry in draw(sweep).entries.items():
+        numbers = finished[loss, rate]
+        assert (entry.n, entry.num_planned) == (len(numbers), planned[loss, rate])
+        assert entry.mean == (pytest.approx(fmean(numbers)) if numbers else None)
+        if len(numbers) > 1:
+            expected = stdev(numbers) / math.sqrt(len(numbers))
+            assert entry.sem == pytest.approx(expected, abs=1e-9)
+        else:
+            assert entry.sem is None
+
+
+def test_rows_and_columns_keep_the_order_of_the_study(sweep):
+    for loss in ("MAE", "CE"):
+        for rate in ("0.4", "0", "0.2"):
+            sweep.run(loss, rate, [0.5])
+    table = draw(sweep)
+    assert table.rows == (("MAE",), ("CE",))
+    assert table.columns == (("0.4",), ("0",), ("0.2",))
+
+
+def test_a_missing_seed_is_counted_and_not_averaged_away(sweep):
+    sweep.run("CE", "0", [0.8, 0.6])
+    sweep.plan({"loss": "CE", "noise.rate": "0"}, 2)
+    entry = draw(sweep).entries[("CE",), ("0",)]
+    assert (entry.n, entry.num_planned) == (2, 3)
+    assert entry.count(Status.MISSING) == 1
+    assert not entry.is_complete
+
+
+def test_failed_and_stale_runs_are_counted_apart(sweep):
+    sweep.run("CE", "0", [0.8])
+    sweep.fail(sweep.plan({"loss": "CE", "noise.rate": "0"}, 1))
+    key = sweep.plan({"loss": "CE", "noise.rate": "0"}, 2)
+    sweep.finish("old revision", [0.1])
+    sweep.known[-1] = type(sweep.known[-1])("old revision", f"base {key}", "finished")
+    entry = draw(sweep).entries[("CE",), ("0",)]
+    assert (entry.count(Status.FAILED), entry.count(Status.STALE)) == (1, 1)
+    assert entry.mean == pytest.approx(80.0)
+
+
+def test_a_diverged_run_counts_with_its_chance_accuracy(sweep):
+    sweep.run("CE", "0", [0.9])
+    key = sweep.plan({"loss": "CE", "noise.rate": "0"}, 1)
+    sweep.finish(key, [0.5, 0.1], outcome="diverged")
+    sweep.guessing.add(key)
+    entry = draw(sweep).entries[("CE",), ("0",)]
+    assert entry.mean == pytest.approx(50.0)
+    assert entry.count(Status.DIVERGED) == 1
+    assert entry.num_at_chance == 0  # said once, by its divergence
+
+
+def test_a_finished_run_at_chance_is_counted(sweep):
+    keys = sweep.run("MAE", "0", [0.1, 0.5])
+    sweep.guessing.add(keys[0])
+    assert draw(sweep).entries[("MAE",), ("0",)].num_at_chance == 1
+
+
+def test_a_diverged_run_has_no_loss_to_average(sweep):
+    sweep.run("CE", "0", [0.9])
+    key = sweep.plan({"loss": "CE", "noise.rate": "0"}, 1)
+    sweep.finish(key, [2.3, None], outcome="diverged")
+    entry = draw(sweep, TableSpec(value="test_loss")).entries[("CE",), ("0",)]
+    assert (entry.mean, entry.sem, entry.num_undefined, entry.n) == (None, None, 1, 2)
+
+
+def test_a_skipped_cell_is_not_planned_and_says_why(sweep):
+    sweep.run("CE", "0", [0.9])
+    sweep.plan({"loss": "CE", "noise.rate": "0.6"}, 0, skipped="not in the paper")
+    entry = draw(sweep).entries[("CE",), ("0.6",)]
+    assert (entry.num_planned, entry.skipped) == (0, ("not in the paper",))
+
+
+def test_a_combination_that_the_study_leaves_open_is_empty(sweep):
+    sweep.run("CE", "0", [0.9])
+    sweep.run("MAE", "0.4", [0.9])
+    entry = draw(sweep).entries[("CE",), ("0.4",)]
+    assert (entry.num_planned, entry.skipped, entry.mean) == (0, (), None)
+
+
+def test_an_axis_that_the_table_hides_is_an_error_that_names_it(sweep):
+    for rate in ("0.1", "0.01"):
+        axes = {"loss": "CE", "noise.rate": "0", "learning_rate": rate, "dataset": "x"}
+        sweep.finish(sweep.plan(axes), [0.5])
+    with pytest.raises(TableError, match=r"loss=CE, noise\.rate=0 and seed 0.*learning_rate;"):
+        draw(sweep)
+    one = draw(sweep, TableSpec(where={"learning_rate": 0.1}))
+    assert one.entries[("CE",), ("0",)].n == 1
+    both = draw(sweep, TableSpec(columns=("learning_rate",)))
+    assert both.columns == (("0.1",), ("0.01",))
+
+
+def test_the_same_run_in_two_phases_is_one_run(sweep):
+    axes = {"loss": "CE", "noise.rate": "0"}
+    key = sweep.plan(axes, phase="search")
+    sweep.plan(axes, phase="main", key=key)
+    sweep.finish(key, [0.5])
+    entry = draw(sweep).entries[("CE",), ("0",)]
+    assert (entry.n, entry.num_planned) == (1, 1)
+
+
+def test_different_runs_of_two_phases_name_the_phase(sweep):
+    sweep.plan({"loss": "CE", "noise.rate": "0", "epochs": "1"}, phase="search")
+    sweep.plan({"loss": "CE", "noise.rate": "0", "epochs": "9"}, phase="main")
+    with pytest.raises(TableError, match="phase, epochs"):
+        draw(sweep)
+    assert draw(sweep, TableSpec(phase="main")).entries[("CE",), ("0",)].num_planned == 1
+
+
+def test_a_filter_that_no_cell_meets_is_an_error(sweep):
+    sweep.run("CE", "0", [0.5])
+    with pytest.raises(TableError, match="no planned cell"):
+        draw(sweep, TableSpec(where={"loss": ("MAE", "GCE")}))
+
+
+def test_whole_floats_and_lists_filter_as_the_study_writes_them(sweep):
+    for rate in ("0", "1", "0.4"):
+        sweep.run("CE", rate, [0.5])
+    table = draw(sweep, TableSpec(where={"noise.rate": (1.0, 0.4)}))
+    assert table.columns == (("1",), ("0.4",))
+
+
+def test_an_incomplete_entry_neither_wins_nor_ties(sweep):
+    sweep.run("CE", "0", [0.5, 0.51, 0.52])
+    sweep.run("MAE", "0", [0.4, 0.41, 0.42])
+    sweep.run("GCE", "0", [0.9, 0.9])
+    sweep.plan({"loss": "GCE", "noise.rate": "0"}, 2)
+    table = draw(sweep)
+    bold = [row for (row, _), entry in table.entries.items() if entry.is_bold]
+    assert bold == [("CE",)]
+    assert "Entries without all their seeds take no part" in words(table)
+
+
+def test_caption_states_metric_split_selection_n_spread_and_rule(sweep):
+    sweep.run("CE", "0", [0.5, 0.6, 0.7])
+    sweep.run("MAE", "0", [0.5, 0.6, 0.8])
+    text = words(draw(sweep, TableSpec(phase="main", where={"noise.rate": 0})))
+    for said in (
+        *("Top-1 accuracy on the test split in per cent", "at the last epoch", "n = 3"),
+        *("ddof = 1", "paired t-test over shared seeds", "Holm", "α = 0.05", "phase main"),
+        "noise.rate = 0",
+    ):
+        assert said in text
+    assert "oracle" not in text
+    assert "max" not in text
+
+
+def test_caption_of_one_seed_gives_no_error(sweep):
+    sweep.run("CE", "0", [0.5])
+    sweep.run("MAE", "0", [0.4])
+    text = words(draw(sweep))
+    assert "no error can be given" in text
+    assert "no test is possible" in text
+    assert "SEM" not in text
+
+
+def test_caption_calls_the_best_test_epoch_an_oracle(sweep):
+    sweep.run("CE", "0", [0.5])
+    assert "oracle: the epoch is selected on test data" in words(
+        draw(sweep, TableSpec(select="best"))
+    )
+
+
+def test_caption_says_when_runs_are_shorter_than_the_average(sweep):
+    sweep.run("CE", "0", [0.5])
+    table = draw(sweep, TableSpec(select="mean_of_last", last_k=5))
+    assert "fewer than 5 epochs" in words(table)
+
+
+def test_caption_names_a_pick_made_on_test_data(sweep, make_pick):
+    for rate in ("0.1", "0.01"):
+        axes = {"loss": "CE", "noise.rate": "0", "learning_rate": rate}
+        sweep.plan(axes, phase="search")
+    sweep.plan({"loss": "CE", "noise.rate": "0.4", "learning_rate": "0.1"}, phase="main")
+    text = words(draw(sweep, TableSpec(phase="main"), [make_pick()]))
+    assert "learning_rate was picked per loss in phase search" in text
+    assert "tuned on test data" in text
+    other = words(draw(sweep, TableSpec(phase="main"), [make_pick(value="0.01")]))
+    assert "picked" not in other
+    searched = TableSpec(phase="search", columns=("learning_rate",))
+    assert "picked" not in words(draw(sweep, searched, [make_pick()]))
+
+
+def test_a_pick_on_training_data_is_named_without_the_warning(sweep, make_pick):
+    sweep.plan({"loss": "CE", "noise.rate": "0", "learning_rate": "1"}, phase="search")
+    sweep.plan({"loss": "CE", "noise.rate": "0.4", "learning_rate": "0.1"}, phase="main")
+    pick = make_pick(rule="smallest mean over seeds of train_loss, selected on training data")
+    text = words(draw(sweep, TableSpec(phase="main"), [pick]))
+    assert "learning_rate was picked" in text
+    assert "tuned on test data" not in text
+
+
+def test_a_cell_without_the_field_stands_under_its_own_header(sweep):
+    sweep.run("CE", "0", [0.5])
+    sweep.finish(sweep.plan({"loss": "MAE"}), [0.5])
+    assert draw(sweep).columns == (("0",), ("(unset)",))
+
+
+def test_a_cell_that_waits_for_a_pick_is_pending(sweep):
+    sweep.plan({"loss": "CE", "noise.rate": "0"}, key=None)
+    entry = draw(sweep).entries[("CE",), ("0",)]
+    assert (entry.count(Status.PENDING), entry.num_planned, entry.n) == (1, 1, 0)
