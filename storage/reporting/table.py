@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from storage.attempt import PickRecord, PlannedCell
 from storage.reporting.bold import Group, bold_keys
@@ -60,17 +61,17 @@ class Entry:
     def num_undefined(self) -> int:
         return sum(value is None for value in self.values.values())
 
-    @property
+    @cached_property
     def numbers(self) -> dict[int, float]:
         """Seed → number, undefined ones left out."""
         return {seed: value for seed, value in self.values.items() if value is not None}
 
-    @property
+    @cached_property
     def mean(self) -> float | None:
         """Mean over seeds; None if there is no result or if one of them is undefined."""
         return None if self.num_undefined else mean(list(self.numbers.values()))
 
-    @property
+    @cached_property
     def sem(self) -> float | None:
         return None if self.num_undefined else standard_error(list(self.numbers.values()))
 
@@ -109,7 +110,7 @@ class Table:
     def facts(self) -> MetricFacts:
         return METRIC_FACTS[self.spec.value]
 
-    @property
+    @cached_property
     def num_planned(self) -> int:
         """Seeds that most entries are planned with; the larger number if two are as frequent."""
         planned = Counter(e.num_planned for e in self.entries.values() if e.num_planned)

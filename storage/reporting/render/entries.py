@@ -145,11 +145,16 @@ def _pair_cells(pair: Counterpart, table: Table) -> tuple[Cell, ...]:
     texts = (
         " ".join(_entry_parts(pair.ours, table, {}).values()),
         mean_text(pair.mean, pair.sem, facts),
-        NOTHING if difference is None else f"{difference:+.{facts.decimals}f}",
+        NOTHING if difference is None else _signed(difference, facts),
         number_text(pair.combined_sem, facts),
         NOTHING if pair.z is None else f"{abs(pair.z):.2f}",
     )
     return (*_labels((*pair.row, *pair.column)), *(Cell(text) for text in texts))
+
+
+def _signed(difference: float, facts: MetricFacts) -> str:
+    """With its sign in front, a true minus."""
+    return f"{difference:+.{facts.decimals}f}".replace("-", "−")
 
 
 def _comparison_notes(comparison: Comparison) -> Iterator[str]:

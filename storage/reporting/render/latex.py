@@ -56,7 +56,7 @@ SYMBOLS = {
     "σ": r"\sigma",
     "τ": r"\tau",
 }
-DASHES = {"—": "---", "–": "--"}
+DASHES = {"—": r"\textemdash{}", "–": r"\textendash{}"}
 ACCENTS = {
     "\u0300": "`",
     "\u0301": "'",
@@ -67,6 +67,8 @@ ACCENTS = {
     "\u0327": "c",
 }
 """Combining mark → LaTeX accent."""
+WIDE = 6
+"""Columns beyond which a table is set smaller, to stay within a page."""
 
 
 def render(report: Report) -> str:
@@ -114,14 +116,17 @@ def _section_lines(section: Section) -> Iterator[str]:
     yield r"\begin{table}[htbp]"
     yield r"\centering"
     words = " ".join(escape(text) for text in (f"{section.heading}.", *section.caption))
-    yield rf"\caption{{{words}}}"
+    yield rf"\caption{{{words}}}\smallskip"
     yield from _grid_lines(section.grid)
-    yield from (rf"\par\footnotesize {escape(note)}" for note in section.notes)
+    if section.notes:
+        yield rf"\par\smallskip\footnotesize {'; '.join(escape(note) for note in section.notes)}"
     yield r"\end{table}"
 
 
 def _grid_lines(grid: Grid) -> Iterator[str]:
     width = len(grid.headings[0])
+    if width > WIDE:
+        yield r"\footnotesize\setlength{\tabcolsep}{4pt}"
     yield rf"\begin{{tabular}}{{{'l' * grid.num_labels}{'r' * (width - grid.num_labels)}}}"
     yield r"\toprule"
     for level in range(len(grid.headings) - 1):

@@ -11,6 +11,13 @@ from storage.reporting.render.entries import NOTHING, comparison_section, table_
 from storage.reporting.report import PhaseTally, Report
 from storage.reporting.selection import METRIC_FACTS
 
+TIE, EDGE = "tie", "edge"
+REMARKS = {
+    TIE: "the runner-up has the same score; the value that stands first in the grid was taken",
+    EDGE: "the smallest or the largest value tried; a wider grid might hold a better one",
+}
+"""Remark on a pick → meaning."""
+
 
 def lay_out(report: Report) -> Document:
     """The whole report as a document."""
@@ -37,26 +44,32 @@ def _picks_section(picks: Sequence[PickRecord]) -> Section:
         heading="Picks",
         caption=printables(rules),
         grid=Grid((headings,), tuple(_pick_cells(p, by) for p in picks), len(labels)),
+        notes=tuple(
+            f"{remark}: {meaning}"
+            for remark, meaning in REMARKS.items()
+            if any(remark in _remarks(pick) for pick in picks)
+        ),
     )
 
 
 def _pick_cells(pick: PickRecord, by: Sequence[str]) -> tuple[Cell, ...]:
-    remarks = [
-        *(["tie: the one first in the grid was taken"] if pick.is_tie else []),
-        *(["at the edge of the grid"] if pick.at_edge else []),
-    ]
     texts = (
         f"{pick.phase}.{pick.pick}",
         *(pick.group.get(field, "") for field in by),
         pick.field,
         pick.value,
         NOTHING if pick.runner_up is None else pick.runner_up,
-        ", ".join(remarks),
+        ", ".join(_remarks(pick)),
         _score_text(pick, pick.score),
         _score_text(pick, pick.runner_up_score),
         str(pick.num_seeds),
     )
     return tuple(Cell(printable(text)) for text in texts)
+
+
+def _remarks(pick: PickRecord) -> tuple[str, ...]:
+    is_so = {TIE: pick.is_tie, EDGE: pick.at_edge}
+    return tuple(remark for remark, applies in is_so.items() if applies)
 
 
 def _score_text(pick: PickRecord, score: float | None) -> str:
@@ -115,7 +128,7 @@ def _provenance_section(report: Report) -> Section:
     origin = report.provenance
     overrides = [f"overrides {' '.join(origin.overrides)}"] if origin.overrides else []
     lines = (
-        f"study {origin.source}, SHA-256 {origin.source_sha256}",
+        f"study {origin.source}, SHA-256 {origin.source_sha256[:16]}…",
         *overrides,
         f"launch {origin.launch}, code {origin.code_version}",
     )

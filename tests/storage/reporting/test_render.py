@@ -4,6 +4,8 @@ import csv
 import io
 import json
 import re
+import shutil
+import subprocess
 from html.parser import HTMLParser
 
 import pytest
@@ -86,7 +88,13 @@ def test_every_text_format_shows_numbers_marks_and_what_is_missing(report, form)
     text = rendered(report, form)
     plus_minus = r"$\pm$" if form == "latex" else "±"
     assert f"92.00 {plus_minus} 0.58" in text
-    for said in ("boom", "not in the paper", "at the edge of the grid", "broken", "SHA"):
+    for said in (
+        "boom",
+        "not in the paper",
+        "a wider grid might hold a better one",
+        "broken",
+        "SHA",
+    ):
         assert said in text
     assert "ddof = 1" in " ".join(text.split())
 
@@ -152,7 +160,16 @@ OURS = {
     *("usepackage", "begin", "end", "centering", "caption", "toprule", "midrule", "bottomrule"),
     *("textbf", "par", "footnotesize", "paragraph", "multicolumn", "cmidrule", "pm", "approx"),
     *("times", "dagger", "hookleftarrow", "cdot", "surd", "alpha", "leq", "textbackslash"),
-    *("textasciitilde", "textasciicircum", "textless", "textgreater", "textbar"),
+    *(
+        "textasciitilde",
+        "textasciicircum",
+        "textless",
+        "textgreater",
+        "textbar",
+        "textemdash",
+        "smallskip",
+        "ldots",
+    ),
 }
 
 
@@ -187,6 +204,20 @@ def test_latex_rows_cannot_be_read_as_an_argument(hostile_report):
     """A bracket or star that opens a row would be taken by the row break before it."""
     for line in RENDERERS["latex"](hostile_report).splitlines():
         assert not line.startswith(("[", "*"))
+
+
+PREAMBLE = r"\documentclass{article}\usepackage{booktabs}\extrafloats{200}\begin{document}"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no pdflatex here")
+@pytest.mark.parametrize("which", ["report", "hostile_report"])
+def test_latex_compiles_with_booktabs_only(which, request, tmp_path):
+    body = RENDERERS["latex"](request.getfixturevalue(which))
+    (tmp_path / "main.tex").write_text(f"{PREAMBLE}\n{body}\n\\end{{document}}\n")
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "main.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)
+    assert done.returncode == 0, done.stdout.decode(errors="replace")[-2000:]
 
 
 @pytest.mark.parametrize("name", ["é", "Ü", "ç", "α", "中", "\u0301", "-", "--", "``"])
