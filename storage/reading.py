@@ -7,7 +7,9 @@ files and columns, no SQL.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import os
+import weakref
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -94,27 +96,26 @@ class OpenSegment:
 
 
 class Attempts:
-    """Every attempt of a store: small files in memory, segments as opened. Close it after use."""
+    """Every attempt of a store: small files in memory, segments as opened.
+
+    Whoever still holds a query over it keeps it, and its open files, alive.
+    """
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
-        landed = dict(_landed(reader))
-        self.segments = _open_segments(reader)
-        if landed and self.segments:
-            landed = _not_compacted(landed, self.segments)
+        landed = dict(landed_tables(reader, files_in(reader.root / ATTEMPTS)))
+        self.segments = open_segments(reader)
+        landed = not_compacted(landed, self.segments)
         self.landed = stack(landed.values(), attempt_schema())
         self.compacted = stack((s.attempts for s in self.segments), segment_attempts_schema())
-
-    def close(self) -> None:
-        for segment in self.segments:
-            segment.curves.close()
+        self.close = weakref.finalize(self, _close_all, [s.curves for s in self.segments])
 
     def curves(self) -> Iterator[pa.Table]:
         """Curves of all attempts, one table per segment, so that memory stays bounded."""
         schema = segment_curves_schema()
         yield self.landed.select(schema.names)
         for opened in self.segments:
-            if (table := self._segment_curves(opened)) is not None:
+            if (table := segment_curves(self._reader, opened)) is not None:
                 yield table
 
     def metric(self, keys: Sequence[str], metric: str) -> dict[str, tuple[float | None, ...]]:
@@ -124,19 +125,8 @@ class Attempts:
         for table in self.curves():
             for index, key in enumerate(table["key"].to_pylist()):
                 if key in wanted and (values := table[metric][index].as_py()):
-                    found.setdefault(key, tuple(values))
+                    found[key] = tuple(values)
         return found
-
-    def _segment_curves(self, opened: OpenSegment) -> pa.Table | None:
-        path = opened.segment.curves_path(self._reader.root)
-        try:
-            opened.curves.seek(0)
-            content = opened.curves.read()
-            _check_name(content, opened.segment.curves)
-            return self._reader.parse(path, content, segment_curves_schema())
-        except (DamagedFileError, OSError) as error:
-            _set_segment_aside(self._reader, opened.segment, path, str(error))
-            return None
 
 
 class CurveStream:
@@ -163,6 +153,8 @@ def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
 
     Raises DamagedFileError if a column is not of its type.
     """
+    if table.schema.equals(schema):
+        return table
     try:
         columns = [_column(table, field) for field in schema]
     except pa.ArrowException as error:
@@ -187,6 +179,11 @@ def result_keys(attempts: pa.Table) -> set[str]:
     return {key for key, outcome in pairs if outcome != Outcome.FAILED}
 
 
+def _close_all(files: Sequence[BinaryIO]) -> None:
+    for file in files:
+        file.close()
+
+
 def _column(table: pa.Table, field: pa.Field) -> Any:
     if field.name not in table.column_names:
         return pa.nulls(len(table), field.type)
@@ -194,10 +191,10 @@ def _column(table: pa.Table, field: pa.Field) -> Any:
     return column if column.type == field.type else column.cast(field.type)
 
 
-def _landed(reader: Reader) -> Iterator[tuple[Path, pa.Table]]:
-    """The small files with their rows. A file must hold the one attempt its name says."""
+def landed_tables(reader: Reader, paths: Sequence[Path]) -> Iterator[tuple[Path, pa.Table]]:
+    """Small files with their rows. A file must hold the one attempt that its name says."""
     schema = attempt_schema()
-    for path in files_in(reader.root / ATTEMPTS):
+    for path in paths:
         table = reader.table(path, schema)
         if table is None:
             continue
@@ -218,10 +215,12 @@ def _home(root: Path, table: pa.Table) -> Path | None:
         return None
 
 
-def _not_compacted(
-    landed: dict[Path, pa.Table], segments: Sequence[OpenSegment]
+def not_compacted(
+    landed: Mapping[Path, pa.Table], segments: Sequence[OpenSegment]
 ) -> dict[Path, pa.Table]:
     """Leave out what a segment holds already: its attempt, or an earlier result of its cell."""
+    if not landed or not segments:
+        return dict(landed)
     keys = set().union(*(result_keys(opened.attempts) for opened in segments))
     tried = set().union(*(opened.attempts["attempt"].to_pylist() for opened in segments))
     return {
@@ -232,8 +231,11 @@ def _not_compacted(
     }
 
 
-def _open_segments(reader: Reader) -> list[OpenSegment]:
-    """The live segments. One that has gone was merged into another, which the pointer now names."""
+def open_segments(reader: Reader) -> list[OpenSegment]:
+    """Open the live segments; damaged ones are set aside and left out.
+
+    A live segment that has gone was merged into another, which the pointer names by now.
+    """
     live = _live(reader)
     for _ in range(_TRIES):
         try:
@@ -242,12 +244,46 @@ def _open_segments(reader: Reader) -> list[OpenSegment]:
             if (now := _live(reader)) == live:
                 break
             live = now
-    for segment in live:
-        for path in segment.paths(reader.root):
-            if not path.exists():
-                reader.damaged.append(Damage(path, "it is missing", None))
-    whole = [s for s in live if all(path.exists() for path in s.paths(reader.root))]
-    return _opened(reader, whole)
+    paths = {segment: segment.paths(reader.root) for segment in live}
+    gone = [path for pair in paths.values() for path in pair if not path.exists()]
+    reader.damaged += [Damage(path, "it is missing", None) for path in gone]
+    return _opened(reader, [s for s, pair in paths.items() if not set(pair) & set(gone)])
+
+
+def open_segment(reader: Reader, segment: Segment) -> OpenSegment:
+    """Open one segment. Raises DamagedFileError, or FileNotFoundError if a file has gone."""
+    path, curves_path = segment.paths(reader.root)
+    content = path.read_bytes()
+    _check_name(content, segment.attempts)
+    table = reader.parse(path, content, segment_attempts_schema())
+    return OpenSegment(segment, table, curves_path.open("rb"))
+
+
+def segment_curves(reader: Reader, opened: OpenSegment) -> pa.Table | None:
+    """The curves of a segment, verified. None, and the segment is set aside, if damaged."""
+    path = opened.segment.curves_path(reader.root)
+    try:
+        file = opened.curves.fileno()
+        content = os.pread(file, os.fstat(file).st_size, 0)  # no shared file position
+        _check_name(content, opened.segment.curves)
+        table = reader.parse(path, content, segment_curves_schema())
+        if table["attempt"] != opened.attempts["attempt"]:
+            raise DamagedFileError("it does not hold the curves of its attempts")
+    except (DamagedFileError, OSError) as error:
+        _set_segment_aside(reader, opened.segment, path, str(error))
+        return None
+    return table
+
+
+def whole_rows(reader: Reader, opened: OpenSegment) -> pa.Table | None:
+    """The attempts of a segment as they landed, curves included. None if it is damaged."""
+    curves = segment_curves(reader, opened)
+    if curves is None:
+        return None
+    schema = attempt_schema()
+    lists = set(curves.column_names)
+    columns = [(curves if f.name in lists else opened.attempts)[f.name] for f in schema]
+    return pa.Table.from_arrays(columns, schema=schema)
 
 
 def _live(reader: Reader) -> tuple[Segment, ...]:
@@ -272,26 +308,17 @@ def _disjoint(root: Path, segments: Sequence[Segment]) -> tuple[Segment, ...]:
 
 
 def _opened(reader: Reader, segments: Sequence[Segment]) -> list[OpenSegment]:
-    """Open all, or raise FileNotFoundError and leave nothing open."""
+    """Open all sound ones, or raise FileNotFoundError and leave nothing open."""
     opened: list[OpenSegment] = []
     try:
         for segment in segments:
-            path, curves_path = segment.paths(reader.root)
-            curves = curves_path.open("rb")
             try:
-                content = path.read_bytes()
-                _check_name(content, segment.attempts)
-                table = reader.parse(path, content, segment_attempts_schema())
-                opened.append(OpenSegment(segment, table, curves))
+                opened.append(open_segment(reader, segment))
             except DamagedFileError as error:
-                curves.close()
-                _set_segment_aside(reader, segment, path, str(error))
-            except FileNotFoundError:
-                curves.close()
-                raise
+                damaged = segment.attempts_path(reader.root)
+                _set_segment_aside(reader, segment, damaged, str(error))
     except FileNotFoundError:
-        for one in opened:
-            one.curves.close()
+        _close_all([one.curves for one in opened])
         raise
     return opened
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import threading
-import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -80,7 +79,6 @@ class Store:
         self._studies = self._record_tables(STUDIES, planned_schema())
         self._picks = self._record_tables(PICKS, picks_schema())
         self._connection = _open_connection(self._attempts, self._studies, self._picks)
-        weakref.finalize(self, _close, self._connection, self._attempts)
 
     @property
     def damaged(self) -> tuple[Damage, ...]:
@@ -107,7 +105,7 @@ class Store:
         relation = self._connection.sql(query, params=list(parameters))
         if timeout_seconds is not None:
             with self._time_limit(timeout_seconds):
-                relation.execute()  # type: ignore[operator]  # DuckDB's stub is wrong
+                relation = relation.materialize()
         return relation
 
     def states(self) -> tuple[CellState, ...]:
@@ -141,9 +139,16 @@ class Store:
 
         return pick_records(self._picks[study]) if study in self._picks else ()
 
+    def verify(self) -> tuple[Damage, ...]:
+        """Check what opening left for later, and return all damage found."""
+        for _ in self._attempts.curves():
+            pass
+        return self.damaged
+
     def close(self) -> None:
-        """Give back memory and open files; a collected store does so by itself."""
-        _close(self._connection, self._attempts)
+        """Give back memory and open files at once; garbage collection does it in time."""
+        self._connection.close()
+        self._attempts.close()
 
     def _record_tables(self, folder: str, schema: pa.Schema) -> dict[str, pa.Table]:
         """Record name → its rows, for every sound file of a folder."""
@@ -197,11 +202,6 @@ def _lock(connection: duckdb.DuckDBPyConnection) -> None:
         "set lock_configuration = true",
     ):
         connection.execute(setting)
-
-
-def _close(connection: duckdb.DuckDBPyConnection, attempts: Attempts) -> None:
-    connection.close()
-    attempts.close()
 
 
 def _row(table: pa.Table) -> list[Any]:
