@@ -159,18 +159,18 @@ def _signed(difference: float, facts: MetricFacts) -> str:
 
 def _comparison_notes(comparison: Comparison) -> Iterator[str]:
     agreement = comparison.agreement
-    yield _agreement_words(agreement) if agreement else "No pair has an error on both sides."
+    yield _agreement_words(agreement) if agreement else "No pair has an error on both sides"
     yield from notes(comparison.pairs)
     if comparison.only_ours:
         places = (", ".join((*row, *column)) for row, column in comparison.only_ours)
-        yield f"Ours without a published number: {'; '.join(places)}."
+        yield f"Ours without a published number: {'; '.join(places)}"
     if comparison.only_published:
-        yield f"Published without one of ours: {'; '.join(comparison.only_published)}."
+        yield f"Published without one of ours: {'; '.join(comparison.only_published)}"
 
 
 def _agreement_words(agreement: Agreement) -> str:
     return (
         f"Agreement of the {agreement.count} with errors on both sides: "
         f"{agreement.share_within_two:.0%} within |z| ≤ 2, median |z| {agreement.median:.2f}, "
-        f"root mean square {agreement.root_mean_square:.2f} (chance alone: 95%, 0.67, 1.00)."
+        f"root mean square {agreement.root_mean_square:.2f} (chance alone: 95%, 0.67, 1.00)"
     )

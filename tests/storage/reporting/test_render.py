@@ -169,6 +169,8 @@ OURS = {
         "textemdash",
         "smallskip",
         "ldots",
+        "setlength",
+        "tabcolsep",
     ),
 }
 
