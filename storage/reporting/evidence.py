@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, Protocol
 
 from storage.attempt import PickRecord, PlannedCell, StudyRecord
@@ -49,6 +50,21 @@ class State(Protocol):
     def error_message(self) -> str | None: ...
 
 
+class Rows(Protocol):
+    """Answer to a query."""
+
+    def fetchall(self) -> Sequence[tuple[Any, ...]]: ...
+
+
+class DamagedFile(Protocol):
+    """A file that the store did not serve."""
+
+    @property
+    def path(self) -> Path: ...
+    @property
+    def reason(self) -> str: ...
+
+
 class Results(Protocol):
     """The questions that a report asks; `storage.Store` answers them."""
 
@@ -57,7 +73,9 @@ class Results(Protocol):
     def states(self) -> Sequence[State]: ...
     def curves(self, keys: Sequence[str], metric: str) -> Mapping[str, Curve]: ...
     def picks(self, study: str) -> Sequence[PickRecord]: ...
-    def rows(self, query: str) -> Sequence[tuple[Any, ...]]: ...
+    def sql(self, query: str) -> Rows: ...
+    @property
+    def damaged(self) -> Sequence[DamagedFile]: ...
 
 
 @dataclass(frozen=True)
@@ -96,6 +114,6 @@ def gather(results: Results, planned: Iterable[PlannedCell], metrics: Iterable[s
     return Evidence(
         states=states,
         bases=frozenset(state.base_key for state in has_result),
-        at_chance=frozenset(key for (key,) in results.rows(AT_CHANCE)),
+        at_chance=frozenset(key for (key,) in results.sql(AT_CHANCE).fetchall()),
         curves={metric: results.curves(keys, metric) for metric in sorted(set(metrics))},
     )

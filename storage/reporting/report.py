@@ -73,7 +73,7 @@ class Provenance:
 
 @dataclass(frozen=True)
 class Report:
-    """All that a study ends in."""
+    """All that a study ends in. `damaged`: files of the store that were not served, and why."""
 
     study: str
     title: str
@@ -83,6 +83,7 @@ class Report:
     tallies: tuple[PhaseTally, ...]
     failures: tuple[Failure, ...]
     problems: tuple[Problem, ...]
+    damaged: tuple[str, ...]
     provenance: Provenance
 
 
@@ -112,6 +113,7 @@ def build_report(results: Results, study_name: str, base: Path) -> Report:
         tallies=_tallies(record.planned, evidence),
         failures=_failures(record.planned, evidence),
         problems=(*table_problems, *reference_problems),
+        damaged=tuple(sorted(f"{file.path.name}: {file.reason}" for file in results.damaged)),
         provenance=_provenance(record),
     )
 

@@ -24,6 +24,7 @@ def render(report: Report) -> str:
         "phases": [_tally(tally) for tally in report.tallies],
         "failures": [asdict(failure) for failure in report.failures],
         "problems": [asdict(problem) for problem in report.problems],
+        "damaged": list(report.damaged),
         "provenance": asdict(report.provenance),
     }
     text = json.dumps(tree, indent=2, ensure_ascii=True, allow_nan=False)

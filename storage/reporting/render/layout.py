@@ -29,7 +29,7 @@ def lay_out(report: Report) -> Document:
             sections.append(comparison_section(published[table.name]))
     if report.picks:
         sections.append(_picks_section(report.picks))
-    sections += [_tally_section(report.tallies), *_failures_section(report)]
+    sections += [_tally_section(report), *_failures_section(report)]
     sections += [*_problems_section(report), _provenance_section(report)]
     title = f"{report.study}: {report.title}" if report.title else report.study
     return Document(printable(title), (_summary(report.tallies),), tuple(sections))
@@ -81,7 +81,7 @@ def _score_text(pick: PickRecord, score: float | None) -> str:
     return f"{100 * score:.2f}%" if is_fraction else f"{score:.4g}"
 
 
-def _tally_section(tallies: Sequence[PhaseTally]) -> Section:
+def _tally_section(report: Report) -> Section:
     headings = ("phase", "planned", *(status.value for status in Status))
     body = [
         tuple(
@@ -92,9 +92,13 @@ def _tally_section(tallies: Sequence[PhaseTally]) -> Section:
                 *(str(tally.counts.get(status, 0)) for status in Status),
             )
         )
-        for tally in tallies
+        for tally in report.tallies
     ]
-    return Section("Cells", grid=Grid((headings,), tuple(body)) if body else None)
+    return Section(
+        heading="Cells",
+        grid=Grid((headings,), tuple(body)) if body else None,
+        notes=printables(f"damaged file, not served: {file}" for file in report.damaged),
+    )
 
 
 def _summary(tallies: Sequence[PhaseTally]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +25,20 @@ class FakeState:
     error_message: str | None = None
 
 
+@dataclass(frozen=True)
+class FakeRows:
+    rows: list[tuple[Any, ...]]
+
+    def fetchall(self) -> list[tuple[Any, ...]]:
+        return self.rows
+
+
+@dataclass(frozen=True)
+class FakeDamage:
+    path: Path
+    reason: str
+
+
 @dataclass
 class Sweep:
     """Cells and results side by side; also answers the report's questions to a store."""
@@ -34,6 +49,10 @@ class Sweep:
     numbers: dict[str, dict[str, Sequence[float | None]]] = field(default_factory=dict)
     guessing: set[str] = field(default_factory=set)
     chosen: list[PickRecord] = field(default_factory=list)
+    damaged: list[FakeDamage] = field(default_factory=list)
+
+    def damage(self, name: str, reason: str) -> None:
+        self.damaged.append(FakeDamage(Path("/somewhere/private") / name, reason))
 
     def plan(
         self,
@@ -109,8 +128,8 @@ class Sweep:
     def picks(self, study: str) -> tuple[PickRecord, ...]:
         return tuple(self.chosen)
 
-    def rows(self, query: str) -> list[tuple[Any, ...]]:
-        return [(key,) for key in sorted(self.guessing)]
+    def sql(self, query: str) -> FakeRows:
+        return FakeRows([(key,) for key in sorted(self.guessing)])
 
 
 @pytest.fixture

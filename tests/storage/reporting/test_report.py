@@ -3,6 +3,7 @@
 import pytest
 
 from storage.reporting.evidence import Status
+from storage.reporting.render import RENDERERS
 from storage.reporting.report import StudyNotFoundError, build_report
 from storage.reporting.spec import Reference, TableSpec
 
@@ -69,3 +70,10 @@ def test_no_path_of_a_machine_is_in_the_provenance(sweep, tmp_path):
     report = build_report(sweep, "sweep", tmp_path)
     assert report.provenance.source == "sweep.yaml"
     assert "private" not in repr(report)
+
+
+def test_damaged_files_are_named(sweep, tmp_path):
+    sweep.damage("b.parquet", "digest differs")
+    report = build_report(sweep, "sweep", tmp_path)
+    assert report.damaged == ("b.parquet: digest differs",)
+    assert "damaged file, not served: b.parquet" in RENDERERS["markdown"](report)

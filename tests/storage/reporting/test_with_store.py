@@ -3,13 +3,13 @@
 import json
 from datetime import UTC, datetime
 
-from storage import Store
 from storage.attempt import Attempt, PlannedCell, StudyRecord
 from storage.landing import land_attempt, land_picks, land_study
 from storage.reporting.render import RENDERERS
 from storage.reporting.report import build_report
 from storage.reporting.spec import TableSpec
 from storage.schema import CURVES
+from storage.store import Store
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -108,6 +108,16 @@ def test_a_report_drawn_from_files_on_disk(tmp_path, make_pick):
     assert "oracle" in text
     assert "| exception | boom |" in text
     assert "| search.best\\_rate | CE | learning\\_rate | 0.1 | 0.01 |" in text
+
+
+def test_a_damaged_result_is_missing_and_said_to_be_damaged(tmp_path, make_pick):
+    filled_store(tmp_path, make_pick).close()
+    file = min((tmp_path / "attempts").glob("*.parquet"))
+    whole = file.read_bytes()
+    file.write_bytes(whole[: len(whole) // 2])
+    report = build_report(Store(tmp_path), "sweep", tmp_path)
+    assert len(report.damaged) == 1
+    assert "(2/3)" in RENDERERS["markdown"](report)
 
 
 def test_the_same_store_gives_the_same_bytes(tmp_path, make_pick):
