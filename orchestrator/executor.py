@@ -1,8 +1,8 @@
-"""Cells become Ray Tune trials: the cluster, the feeder, and the loop that outlives an aborted run.
+"""Cells become Ray Tune trials: the cluster, the feeder, the loop that outlives an aborted run.
 
-Tune is a disposable executor here. What is done is known to the store, so nothing of Tune's state is
-kept or restored: cells go in, outcomes come out as events, and whatever is still due goes in again.
-Besides `trial.py` this is the only file that knows Ray.
+Tune is a disposable executor here. What is done is known to the store, so nothing of Tune's state
+is kept or restored: cells go in, outcomes come out as events, and whatever is still due goes in
+again. Besides `trial.py` this is the only file that knows Ray.
 """
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ class Executor:
 
 
 class CellFeeder(SearchAlgorithm):  # type: ignore[misc]
-    """Emits one resolved trial per task, in order. Linear, unlike a grid search over dictionaries."""
+    """Emits one resolved trial per task, in order; linear, unlike a grid over dictionaries."""
 
     def __init__(
         self,
@@ -223,19 +223,17 @@ class _Events(tune.Callback):  # type: ignore[misc]
         self._settings, self._progress = settings, progress
         self.ended: set[str] = set()
 
-    def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+    def on_trial_start(self, trial: Any, **_: Any) -> None:
         self._progress.trial_started(self._key(trial))
 
-    def on_trial_result(
-        self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
-    ) -> None:
+    def on_trial_result(self, trial: Any, result: dict[str, Any], **_: Any) -> None:
         if "outcome" not in result:
             self._progress.trial_advanced(self._key(trial), result.get("epoch", 0))
 
-    def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+    def on_trial_recover(self, trial: Any, **_: Any) -> None:
         self._progress.trial_retried(self._key(trial))
 
-    def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+    def on_trial_complete(self, trial: Any, **_: Any) -> None:
         result: Mapping[str, Any] = trial.last_result or {}
         if conflicts := result.get("conflicts"):
             self._progress.note(
@@ -244,7 +242,7 @@ class _Events(tune.Callback):  # type: ignore[misc]
             )
         self._end(self._key(trial), result.get("outcome", INTERRUPTED))
 
-    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+    def on_trial_error(self, trial: Any, **_: Any) -> None:
         task = self._tasks[trial.trial_id]
         lost = RuntimeError(f"the worker was lost {WORKER_RETRIES + 1} times")
         attempt = failed_attempt(task, self._settings, datetime.now(UTC), lost, "worker_died")

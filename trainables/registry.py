@@ -190,7 +190,7 @@ class Registry(Generic[T]):
         resolved = component.resolve(choice.as_dict())
         own = {name: value for name, value in resolved.items() if name not in self._common}
         if inspect.isclass(component.target):
-            return component.target(**own)
+            return cast("T", component.target(**own))
         return cast("T", functools.partial(component.target, **own))
 
     def _load(self, name: str) -> None:

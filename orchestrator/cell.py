@@ -1,0 +1,82 @@
+"""One training run with its identity.
+
+The key is the SHA-256 of a canonical form of everything that moves the run's numbers. Defaults are
+left out of it, so a new defaulted field renames no cell; a component's revision stands in it unless
+it is 1. Knows nothing of studies, stores or machines.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from trainables.config import Choice, TrainingConfig
+
+FIRST_REVISION = 1
+
+
+class Catalog(Protocol):
+    """What the sweep asks of the trainables; `trainables.catalog` is one."""
+
+    def build_config(self, fields: Mapping[str, Any], /) -> TrainingConfig: ...
+    def revisions(self, config: TrainingConfig, /) -> dict[str, int]: ...
+    def without_defaults(self, field: str, choice: Choice, /) -> Choice: ...
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A run and its names.
+
+    Args:
+        config: the run, with all parameters explicit.
+        key: content hash, 64 hexadecimal digits.
+        base_key: the same without revisions.
+        revisions: field → revision of the component it names.
+    """
+
+    config: TrainingConfig
+    key: str
+    base_key: str
+    revisions: Mapping[str, int]
+
+
+def make_cell(config: TrainingConfig, catalog: Catalog) -> Cell:
+    """The cell of a resolved configuration."""
+    revisions = catalog.revisions(config)
+    return Cell(
+        config,
+        key=_digest(canonical_form(config, revisions, catalog)),
+        base_key=_digest(canonical_form(config, {}, catalog)),
+        revisions=revisions,
+    )
+
+
+def canonical_form(
+    config: TrainingConfig, revisions: Mapping[str, int], catalog: Catalog
+) -> dict[str, Any]:
+    """Fields and parameters that differ from their defaults; revisions that are not the first."""
+    form: dict[str, Any] = {}
+    for item in dataclasses.fields(config):
+        value = getattr(config, item.name)
+        if value != item.default:
+            form[item.name] = _canonical(item.name, value, catalog)
+    moved = {name: number for name, number in revisions.items() if number != FIRST_REVISION}
+    return {**form, "revisions": moved} if moved else form
+
+
+def _canonical(field: str, value: Any, catalog: Catalog) -> Any:
+    if isinstance(value, Choice):
+        return {"name": value.name, **catalog.without_defaults(field, value).as_dict()}
+    if isinstance(value, tuple):
+        return [_canonical(field, item, catalog) for item in value]
+    return value
+
+
+def _digest(form: Mapping[str, Any]) -> str:
+    """SHA-256 of sorted JSON; floats in shortest form, so 0.1 and 1e-1 agree."""
+    text = json.dumps(form, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,238 @@
+"""The sweep: expand the study, subtract what the store has, run the rest, pick, go on.
+
+The same call starts, resumes and extends a study; the store alone says what is done. Knows no Ray:
+running cells is the executor's part, imported only when there is something to run.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestrator.cell import Cell
+from orchestrator.drain import Drain
+from orchestrator.grid import StudyCell, display, expand
+from orchestrator.packing import order_trials
+from orchestrator.phases import Pick, pick_values
+from orchestrator.plan import Plan, make_plan
+from orchestrator.progress import ProgressView
+from orchestrator.provenance import CodeVersion, code_version, package_versions
+from orchestrator.source import Source, load_source
+from orchestrator.study import Phase, Study, parse_study, smoke_form
+from storage.attempt import PickRecord, PlannedCell, StudyRecord
+from storage.compaction import compact
+from storage.landing import land_picks, land_study
+from storage.store import Store
+from trainables import catalog
+
+if TYPE_CHECKING:
+    from orchestrator.executor import Executor
+    from orchestrator.trial import LaunchSettings, Task
+
+Picks = dict[tuple[str, str], tuple[Pick, ...]]
+"""(phase, name of the pick) → one pick per group."""
+
+
+@dataclass(frozen=True)
+class OpenedStudy:
+    """A study with the text it came from."""
+
+    study: Study
+    source: Source
+    overrides: tuple[str, ...] = ()
+    is_smoke: bool = False
+
+    def expand(self, picks: Picks) -> tuple[StudyCell, ...]:
+        """Its cells, as far as the picks are known. Raises StudyError."""
+        return expand(self.study, self.source, catalog, picks, smoke=self.is_smoke)
+
+
+@dataclass(frozen=True)
+class LaunchOptions:
+    """How a launch runs; none of it can move a number.
+
+    Args:
+        store: root folder of the store.
+        data_root: folder of the data sets.
+        address: of a running Ray cluster; None starts a private one.
+        checkpoint_seconds: time between mid-cell checkpoints.
+    """
+
+    store: Path
+    data_root: Path
+    address: str | None = None
+    checkpoint_seconds: float = 60.0
+
+
+@dataclass(frozen=True)
+class LaunchReport:
+    """How a launch ended.
+
+    Args:
+        plan: the study against the store, after the launch.
+        num_due: cells that were due in it.
+        signal: number of the signal that stopped it, None if it came to its end.
+    """
+
+    plan: Plan
+    num_due: int
+    signal: int | None
+
+
+def open_study(path: Path, overrides: Sequence[str] = (), *, smoke: bool = False) -> OpenedStudy:
+    """Read and check a study file. Raises StudyError."""
+    source = load_source(path, overrides)
+    study = parse_study(source)
+    return OpenedStudy(smoke_form(study) if smoke else study, source, tuple(overrides), smoke)
+
+
+def plan_study(opened: OpenedStudy, store_root: Path) -> Plan:
+    """The study against the store. Raises StudyError."""
+    store = Store(store_root)
+    picks: Picks = {}
+    for name, phase in opened.study.stages.items():
+        if phase.pick:
+            picks |= _decide(name, phase, opened.expand(picks), store)
+    return make_plan(opened.expand(picks), store.states())
+
+
+def launch(opened: OpenedStudy, options: LaunchOptions, progress: ProgressView) -> LaunchReport:
+    """Run what the store lacks, phase after phase. Raises StudyError, ExecutorError."""
+    launch_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"
+    scratch = options.store / ".launches" / launch_id
+    drain = Drain(scratch / "drain", progress.note)
+    code = code_version()
+    picks: Picks = {}
+    num_due = 0
+    with ExitStack() as stack:
+        stack.enter_context(drain.on_signals())
+        executor: Executor | None = None
+        for name, phase in opened.study.stages.items():
+            cells = opened.expand(picks)
+            plan = make_plan(cells, Store(options.store).states())
+            land_study(options.store, _study_record(opened, cells, launch_id, code))
+            due = order_trials(plan.to_run(name))
+            num_due += len(due)
+            to_run = {cell.key: cell.config.epochs for cell in due}
+            progress.begin_phase(name, plan.num_done(name), to_run)
+            if due:
+                executor = executor or stack.enter_context(_executor(opened, options, scratch))
+                settings = _settings(opened, options, launch_id, drain, code, executor)
+                executor.run([_task(cell) for cell in due], settings, progress, drain)
+            if drain.is_set:
+                break
+            if phase.pick:
+                picks |= _decide(name, phase, cells, Store(options.store))
+                land_picks(options.store, opened.study.name, _pick_records(opened.study, picks))
+    compact(options.store)
+    return LaunchReport(plan_study(opened, options.store), num_due, drain.signal)
+
+
+def _executor(opened: OpenedStudy, options: LaunchOptions, scratch: Path) -> Executor:
+    from orchestrator.executor import Executor
+
+    return Executor(options.address, opened.study.resources, scratch)
+
+
+def _settings(
+    opened: OpenedStudy,
+    options: LaunchOptions,
+    launch_id: str,
+    drain: Drain,
+    code: CodeVersion,
+    executor: Executor,
+) -> LaunchSettings:
+    from orchestrator.trial import LaunchSettings
+
+    return LaunchSettings(
+        store=str(options.store.resolve()),
+        data_root=str(options.data_root.resolve()),
+        study=opened.study.name,
+        launch=launch_id,
+        threads=opened.study.resources.cpus_per_trial,
+        device="cuda" if executor.gpus_per_trial else "cpu",
+        checkpoint_seconds=options.checkpoint_seconds,
+        code_version=code.commit,
+        code_dirty=code.is_dirty,
+        packages=package_versions(),
+        drain_file=str(drain.file.resolve()),
+    )
+
+
+def _task(cell: Cell) -> Task:
+    from orchestrator.trial import Task
+
+    return Task(cell.key, cell.base_key, cell.revisions, cell.config.to_dict())
+
+
+def _decide(name: str, phase: Phase, cells: Sequence[StudyCell], store: Store) -> Picks:
+    """The picks of a phase, for those groups whose cells all have results."""
+    keys = [entry.cell.key for entry in cells if entry.phase == name and entry.cell]
+    return {
+        (name, pick): pick_values(name, rule, cells, store.curves(keys, rule.metric))
+        for pick, rule in phase.pick.items()
+    }
+
+
+def _study_record(
+    opened: OpenedStudy, cells: Sequence[StudyCell], launch_id: str, code: CodeVersion
+) -> StudyRecord:
+    study, source = opened.study, opened.source
+    return StudyRecord(
+        name=study.name,
+        title=study.title,
+        source_path=str(source.path),
+        source_sha256=source.sha256,
+        source_text=source.text,
+        overrides=opened.overrides,
+        tables=study.tables,
+        planned=tuple(_planned_cell(study, entry) for entry in cells),
+        launch=launch_id,
+        recorded_at=datetime.now(UTC),
+        code_version=code.commit,
+    )
+
+
+def _planned_cell(study: Study, entry: StudyCell) -> PlannedCell:
+    cell = entry.cell
+    return PlannedCell(
+        study=study.name,
+        phase=entry.phase,
+        position=entry.position,
+        key=cell.key if cell else None,
+        base_key=cell.base_key if cell else None,
+        seed=entry.seed,
+        axes=entry.axes,
+        config=json.dumps(cell.config.to_dict(), sort_keys=True) if cell else None,
+        skipped=entry.skipped,
+    )
+
+
+def _pick_records(study: Study, picks: Picks) -> list[PickRecord]:
+    now = datetime.now(UTC)
+    return [
+        PickRecord(
+            study=study.name,
+            phase=phase,
+            pick=name,
+            group=pick.group,
+            field=pick.field,
+            value=display(pick.value),
+            score=pick.score,
+            runner_up=None if pick.runner_up is None else display(pick.runner_up),
+            runner_up_score=pick.runner_up_score,
+            num_seeds=pick.num_seeds,
+            is_tie=pick.is_tie,
+            at_edge=pick.at_edge,
+            rule=pick.rule,
+            picked_at=now,
+        )
+        for (phase, name), made in picks.items()
+        for pick in made
+    ]
