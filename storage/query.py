@@ -46,7 +46,7 @@ class Answer:
 
     @property
     def rows(self) -> list[tuple[Any, ...]]:
-        lists = [column.to_pylist() for column in self.table.columns]
+        lists = [column.to_pylist(maps_as_pydicts="lossy") for column in self.table.columns]
         return list(zip(*lists, strict=True))
 
 

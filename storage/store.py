@@ -108,10 +108,14 @@ class Store:
                 relation = relation.materialize()
         return relation
 
+    def rows(self, query: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a query."""
+        return self.sql(query, parameters).fetchall()
+
     def states(self) -> tuple[CellState, ...]:
         """What is known of each key: its result, else its failures."""
         fields = "key, base_key, outcome, revisions, num_failures, error_class, error_message"
-        rows = self.sql(f"select {fields}, seconds from key_states order by key").fetchall()
+        rows = self.rows(f"select {fields}, seconds from key_states order by key")
         return tuple(
             CellState(key, base_key, outcome, json.loads(revisions), *rest)
             for key, base_key, outcome, revisions, *rest in rows
