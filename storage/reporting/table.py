@@ -36,6 +36,7 @@ class Entry:
 
     Args:
         values: seed → number in the table's unit; None where a run that ended has no finite one.
+        keys: seed → key of the run, for runs that ended with a result.
         num_planned: runs that the study asks for, skipped ones not counted.
         counts: how many of them stand where.
         num_at_chance: finished runs that answer no better than by guessing.
@@ -45,6 +46,7 @@ class Entry:
     """
 
     values: Mapping[int, float | None] = field(default_factory=dict)
+    keys: Mapping[int, str] = field(default_factory=dict)
     num_planned: int = 0
     counts: Mapping[Status, int] = field(default_factory=dict)
     num_at_chance: int = 0
@@ -192,6 +194,7 @@ def _entry(cells: Sequence[PlannedCell], spec: TableSpec, evidence: Evidence) ->
     curves = evidence.curves[spec.value]
     return Entry(
         values={seed: select(curves.get(key, ()), spec) for seed, key in ended.items()},
+        keys=ended,
         num_planned=len(runs) - counts[Status.SKIPPED],
         counts={status: counts[status] for status in Status if counts[status]},
         num_at_chance=sum(

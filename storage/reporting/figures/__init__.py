@@ -1,0 +1,1 @@
+"""Figures: values → plotly figures, one module each. Nothing is computed here."""

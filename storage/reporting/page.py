@@ -1,0 +1,144 @@
+"""A study → one self-contained HTML page: tables, figures, failures, provenance.
+
+plotly.js is embedded once; the page opens offline, asks the network for nothing and runs no script
+but its own two, whose digests its content policy names. It follows the reader's light or dark mode.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from html import escape
+from pathlib import Path
+
+import plotly.graph_objects as go
+from plotly.offline import get_plotlyjs
+
+from storage.attempt import PickRecord, PlannedCell
+from storage.reporting.curves import table_curves
+from storage.reporting.evidence import Evidence, Results, gather
+from storage.reporting.figures import learning_curves, learning_rate, noise_rate
+from storage.reporting.render import html
+from storage.reporting.render.document import printable
+from storage.reporting.report import Report, build_report
+from storage.reporting.spec import TableSpec
+from storage.reporting.table import Table, TableError, build_table
+
+ACCURACY, MEMORIZATION = "test_accuracy", "memorization"
+
+STYLE = """
+:root { color-scheme: light dark; }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: auto; padding: 1rem; }
+section { overflow-x: auto; }
+table { border-collapse: collapse; margin: 1rem 0; }
+caption { caption-side: bottom; text-align: left; font-size: 0.85rem; padding-top: 0.5rem; }
+th, td { padding: 0.25rem 0.75rem; border-bottom: 1px solid #8886; }
+td { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+th[scope=row] { text-align: left; font-weight: normal; }
+li { font-size: 0.85rem; }
+.figure { width: 100%; height: 30rem; }
+"""
+
+SCRIPT = """
+const dark = window.matchMedia("(prefers-color-scheme: dark)");
+const ink = () => (dark.matches ? "#e8e8e8" : "#202020");
+for (const place of document.querySelectorAll(".figure")) {
+  const figure = JSON.parse(document.getElementById(place.dataset.figure).textContent);
+  figure.layout.font = { color: ink() };
+  Plotly.newPlot(place, figure.data, figure.layout, { responsive: true, displaylogo: false });
+  dark.addEventListener("change", () => Plotly.relayout(place, { "font.color": ink() }));
+}
+"""
+
+
+def build_page(results: Results, study_name: str, base: Path) -> str:
+    """The whole page as text. Raises StudyNotFoundError.
+
+    Args:
+        results: an open store.
+        base: folder of the study file, from which published tables are found.
+    """
+    report = build_report(results, study_name, base)
+    record = results.study(study_name)
+    planned = record.planned if record else ()
+    metrics = {ACCURACY, MEMORIZATION}
+    evidence = gather(results, planned, metrics)
+    return _page(report, _figures(report, planned, evidence))
+
+
+def _figures(
+    report: Report, planned: Sequence[PlannedCell], evidence: Evidence
+) -> Mapping[str, go.Figure]:
+    """Name → figure: curves and noise rates of each table, then each search."""
+    figures: dict[str, go.Figure] = {}
+    for table in report.tables:
+        accuracy = table_curves(table, ACCURACY, evidence.curves[ACCURACY])
+        memorization = table_curves(table, MEMORIZATION, evidence.curves[MEMORIZATION])
+        if noise_rate.spans_noise_rate(table):
+            figures[f"{table.title}: by noise rate"] = noise_rate.figure(table)
+        if accuracy:
+            curves = learning_curves.figure(table, accuracy, memorization)
+            figures[f"{table.title}: learning curves"] = curves
+    for table, picks in _searches(report.picks, planned, evidence):
+        figures[table.title] = learning_rate.figure(table, picks)
+    return figures
+
+
+def _searches(
+    picks: Sequence[PickRecord], planned: Sequence[PlannedCell], evidence: Evidence
+) -> Iterator[tuple[Table, tuple[PickRecord, ...]]]:
+    """A table over the searched values for each pick of the study, with its picks."""
+    searches = dict.fromkeys((p.phase, p.pick, p.field, tuple(p.group)) for p in picks)
+    for phase, name, field, by in searches:
+        title = f"{phase}.{name}: {field}"
+        spec = TableSpec(title=title, rows=by, columns=(field,), phase=phase, bold="none")
+        try:
+            table = build_table(title, spec, planned, evidence)
+        except TableError:
+            continue  # searched over more than one field: no single axis can show it
+        yield table, tuple(pick for pick in picks if (pick.phase, pick.pick) == (phase, name))
+
+
+def _page(report: Report, figures: Mapping[str, go.Figure]) -> str:
+    library = get_plotlyjs()
+    policy = (
+        f"default-src 'none'; script-src {_digest(library)} {_digest(SCRIPT)}; "
+        "style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'"
+    )
+    return "\n".join(
+        (
+            "<!DOCTYPE html>",
+            '<html lang="en">',
+            "<head>",
+            '<meta charset="utf-8">',
+            f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            f"<title>{escape(printable(report.study))}</title>",
+            f"<style>{STYLE}</style>",
+            "</head>",
+            "<body>",
+            html.render(report),
+            *(line for n, item in enumerate(figures.items()) for line in _figure_lines(n, *item)),
+            f"<script>{library}</script>",
+            f"<script>{SCRIPT}</script>",
+            "</body>",
+            "</html>",
+            "",
+        )
+    )
+
+
+def _figure_lines(number: int, title: str, figure: go.Figure) -> Iterator[str]:
+    """A place for the figure, and its data where no parser can leave the element."""
+    data = str(figure.to_json()).replace("<", "\\u003c").replace(">", "\\u003e")
+    label = escape(printable(title))
+    yield f'<section><h2>{label}</h2><div class="figure" role="img" aria-label="{label}" '
+    yield f'data-figure="figure-{number}"></div></section>'
+    yield f'<script type="application/json" id="figure-{number}">{data}</script>'
+
+
+def _digest(script: str) -> str:
+    """The source expression that lets exactly this script run."""
+    digest = hashlib.sha256(script.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
