@@ -1,14 +1,15 @@
 """Data sets: what is known about each, and how its arrays come from the data root.
 
-A data set is a registered class with an `info` and a `load`; the arrays are plain NumPy (memory
-mapped where they were decoded once), so nothing here needs torch.
+A data set is a registered class with an `info`, a `load` and a `locate`; the arrays are plain NumPy
+(memory mapped where they were decoded once), so nothing here needs torch. Knows no file format and
+no network: each data set's own module does.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainables.config import Choice
-from trainables.registry import Parameter, Range, Registry
+from trainables.registry import Parameter, ParameterError, Range, Registry
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,8 @@ class DatasetInfo:
         name: registered name.
         num_classes: K.
         image_shape: (channels, height, width).
-        mean, std: per-channel statistics of the training images scaled to [0, 1].
+        mean, std: per-channel statistics of the training images scaled to [0, 1]; empty if they
+            have to be taken from the images, as `load_dataset` then does.
         class_names: K names.
         similar_classes: class → the class its images are mistaken for, the map of asymmetric noise
             as the literature draws it for this data set; empty if there is none.
@@ -54,6 +56,21 @@ class ImageArrays:
     test_labels: NDArray[np.int64]
 
 
+@dataclass(frozen=True)
+class Presence:
+    """Which files of a data set are here.
+
+    Args:
+        found: the files that a load would read.
+        missing: names of the files that no accepted place holds; empty if all is here.
+        accepted: what may be put where, one sentence per layout.
+    """
+
+    found: tuple[Path, ...] = ()
+    missing: tuple[str, ...] = ()
+    accepted: tuple[str, ...] = ()
+
+
 class Dataset(Protocol):
     """One data set; `load` raises DatasetError, which says what to put where."""
 
@@ -61,6 +78,8 @@ class Dataset(Protocol):
     def info(self) -> DatasetInfo: ...
 
     def load(self, data_root: Path) -> ImageArrays: ...
+
+    def locate(self, data_root: Path) -> Presence: ...
 
 
 class DatasetError(Exception):
@@ -71,7 +90,7 @@ SUBSET = (
     Parameter("train_size", int | None, None, Range(1)),
     Parameter("test_size", int | None, None, Range(1)),
 )
-"""Taken by every data set: images kept of each split, the same number of each class."""
+"""Taken by every data set: images kept of each split, as evenly over the classes as can be."""
 
 DATASETS: Registry[Dataset] = Registry(
     "data set",
@@ -81,6 +100,7 @@ DATASETS: Registry[Dataset] = Registry(
         "mnist": "trainables.datasets.mnist",
         "cifar10": "trainables.datasets.cifar",
         "cifar100": "trainables.datasets.cifar",
+        "parquet": "trainables.datasets.parquet_folder",
         "synthetic": "trainables.datasets.synthetic",
     },
     common=SUBSET,
@@ -92,14 +112,17 @@ def load_dataset(choice: Choice, data_root: Path) -> tuple[DatasetInfo, ImageArr
     """Facts and arrays of a data set, cut to `train_size` and `test_size` if the choice has them.
 
     Raises:
-        DatasetError: files are missing or damaged.
-        ComponentError: no such data set or parameter.
+        DatasetError: files are missing, damaged, or not what the facts say.
+        ComponentError: no such data set or parameter, or a split has fewer images than asked for.
     """
     dataset = DATASETS.build(choice)
     arrays = dataset.load(data_root)
-    train = _first_of_each_class(arrays.train_labels, choice.get("train_size"))
-    test = _first_of_each_class(arrays.test_labels, choice.get("test_size"))
-    return dataset.info, ImageArrays(
+    info = _with_statistics(dataset.info, arrays.train_images)
+    _check_split(info, "training", arrays.train_images, arrays.train_labels)
+    _check_split(info, "test", arrays.test_images, arrays.test_labels)
+    train = _evenly(arrays.train_labels, choice, "train_size")
+    test = _evenly(arrays.test_labels, choice, "test_size")
+    return info, ImageArrays(
         arrays.train_images[train],
         arrays.train_labels[train],
         arrays.test_images[test],
@@ -112,20 +135,71 @@ def dataset_info(choice: Choice) -> DatasetInfo:
     return DATASETS.build(choice).info
 
 
+def locate(choice: Choice, data_root: Path) -> Presence:
+    """Which files of a data set are here; reads and downloads nothing. Raises ComponentError."""
+    return DATASETS.build(choice).locate(data_root)
+
+
 def default_data_root() -> Path:
     """`ORCHESTRATOR_DATA`, else a folder in the user's cache."""
     given = os.environ.get("ORCHESTRATOR_DATA")
     return Path(given) if given else Path.home() / ".cache" / "orchestrator" / "data"
 
 
-def _first_of_each_class(labels: NDArray[np.int64], size: int | None) -> slice | NDArray[np.intp]:
-    """Indices, in order, of a stratified subset of about `size` images; all if `size` is None."""
-    if size is None or size >= len(labels):
+def missing_files(name: str, presence: Presence, reason: str) -> DatasetError:
+    """The error that names what is missing, why it could not be fetched, and what to put where."""
+    return DatasetError(
+        f"data set {name} is not complete: {', '.join(presence.missing)} missing ({reason}). "
+        f"{' '.join(presence.accepted)} "
+        "Another data root is named with --data-root or ORCHESTRATOR_DATA."
+    )
+
+
+def _evenly(labels: NDArray[np.int64], choice: Choice, parameter: str) -> slice | NDArray[np.intp]:
+    """Sorted indices of the first images of each class, `parameter` in all; every image if None.
+
+    Class counts differ by at most one as long as no class runs out, and a smaller subset is part of
+    a larger one. Raises ParameterError if there are fewer images.
+    """
+    size = choice.get(parameter)
+    if size is None or size == len(labels):
         return slice(None)
-    per_class = -(-size // (int(labels.max()) + 1))
-    # Rank of each image within its class, in the order of the data set.
-    order = np.argsort(labels, kind="stable")
-    starts = np.searchsorted(labels[order], np.arange(labels.max() + 1))
-    ranks = np.empty(len(labels), dtype=np.int64)
-    ranks[order] = np.arange(len(labels)) - starts[labels[order]]
-    return np.flatnonzero(ranks < per_class)[:size]
+    if size > len(labels):
+        raise ParameterError(f"{choice.name} has {len(labels)} images there", key=parameter)
+    by_class = np.argsort(labels, kind="stable")
+    starts = np.searchsorted(labels[by_class], labels[by_class])
+    rank_within_class = np.empty_like(by_class)
+    rank_within_class[by_class] = np.arange(len(labels)) - starts
+    return np.sort(np.lexsort((labels, rank_within_class))[:size])
+
+
+def _with_statistics(info: DatasetInfo, images: NDArray[np.uint8]) -> DatasetInfo:
+    """`info` with mean and standard deviation per channel, from the images if it has none."""
+    if info.mean:
+        return info
+    levels = np.arange(256) / 255
+    mean, std = [], []
+    for channel in range(images.shape[-1]):
+        shares = np.bincount(images[..., channel].ravel(), minlength=256) / images[..., 0].size
+        mean.append(float(shares @ levels))
+        std.append(float(shares @ (levels - mean[-1]) ** 2) ** 0.5)
+    return replace(info, mean=tuple(mean), std=tuple(std))
+
+
+def _check_split(
+    info: DatasetInfo, split: str, images: NDArray[np.uint8], labels: NDArray[np.int64]
+) -> None:
+    """Raise DatasetError unless images and labels are what `info` says."""
+    channels, height, width = info.image_shape
+    found = images.shape[1:]
+    if found != (height, width, channels):
+        raise DatasetError(
+            f"{info.name}: {split} images are {found}, expected {(height, width, channels)}"
+        )
+    if len(images) != len(labels) or not len(labels):
+        raise DatasetError(f"{info.name}: {len(images)} {split} images, {len(labels)} labels")
+    if labels.min() < 0 or labels.max() >= info.num_classes:
+        raise DatasetError(
+            f"{info.name}: {split} labels run from {labels.min()} to {labels.max()}, "
+            f"expected 0 to {info.num_classes - 1}"
+        )

@@ -1,16 +1,17 @@
 """Decoded once: arrays of a data set as `.npy` files, memory mapped by every later run.
 
-The cache lies beside the data, or where `ORCHESTRATOR_CACHE` says, or in the user's cache folder if
-the data root cannot be written. It is keyed by name, size and time of the source files, made under
-a lock and put in place by one rename, with the SHA-256 of each array beside it.
+The cache lies in `.arrays` below the data root, or where `ORCHESTRATOR_CACHE` says, or in the
+user's cache folder if the data root is read-only. An entry is keyed by place, name, size and time
+of the source files, made under a lock and put in place by one rename. `SHA256SUMS` holds the
+digests of its files; an entry that does not match them is decoded again. Knows no file format.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
+import stat
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import fields
@@ -19,53 +20,87 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock
 
-from trainables.datasets import ImageArrays
+from trainables.datasets import DatasetError, ImageArrays
 
-RECORD = "digests.json"
+DIGESTS = "SHA256SUMS"
+LAYOUT_VERSION = 1
+ARRAY_FILES = tuple(f"{item.name}.npy" for item in fields(ImageArrays))
 
 
 def cached_arrays(
     name: str, sources: Sequence[Path], data_root: Path, decode: Callable[[], ImageArrays]
 ) -> ImageArrays:
-    """The arrays of a data set, decoded by `decode` unless a former run did it from `sources`."""
+    """The arrays of a data set, decoded by `decode` unless a former run did it from `sources`.
+
+    Raises:
+        DatasetError: whatever `decode` raises, or the cache cannot be written.
+    """
     folder = _cache_root(data_root) / f"{name}-{_fingerprint(sources)}"
-    if not folder.is_dir():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{folder}.lock"):
-            if not folder.is_dir():
-                _write(folder, decode())
-    return ImageArrays(
-        **{
-            item.name: np.load(folder / f"{item.name}.npy", mmap_mode="r")
-            for item in fields(ImageArrays)
-        }
-    )
+    try:
+        if not _is_intact(folder):
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(folder.with_name(f".{folder.name}.lock")):
+                if not _is_intact(folder):
+                    _put(folder, decode())
+        return ImageArrays(*(np.load(folder / file, mmap_mode="r") for file in ARRAY_FILES))
+    except OSError as error:
+        raise DatasetError(
+            f"the decoded images of {name} cannot be kept in {folder.parent} ({error}); "
+            "ORCHESTRATOR_CACHE names another folder"
+        ) from error
 
 
-def _write(folder: Path, arrays: ImageArrays) -> None:
+def _is_intact(folder: Path) -> bool:
+    """Whether every array is there with the digest it was written with."""
+    try:
+        recorded = (folder / DIGESTS).read_text()
+        return recorded == _digests(folder)
+    except OSError:
+        return False
+
+
+def _put(folder: Path, arrays: ImageArrays) -> None:
+    """Write an entry aside and rename it into place, replacing a damaged one."""
     aside = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
     aside.mkdir()
     try:
-        digests = {}
-        for item in fields(ImageArrays):
-            values = np.ascontiguousarray(getattr(arrays, item.name))
-            np.save(aside / f"{item.name}.npy", values)
-            digests[item.name] = hashlib.sha256(values.tobytes()).hexdigest()
-        (aside / RECORD).write_text(json.dumps(digests, indent=1))
+        for file, item in zip(ARRAY_FILES, fields(ImageArrays), strict=True):
+            np.save(aside / file, np.ascontiguousarray(getattr(arrays, item.name)))
+        (aside / DIGESTS).write_text(_digests(aside))
+        # Readers of the damaged entry keep what they have mapped.
+        shutil.rmtree(folder, ignore_errors=True)
         aside.rename(folder)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 
 
+def _digests(folder: Path) -> str:
+    """One line per array, as `sha256sum --check` reads them."""
+    lines = []
+    for file in ARRAY_FILES:
+        with (folder / file).open("rb") as content:
+            lines.append(f"{hashlib.file_digest(content, 'sha256').hexdigest()}  {file}\n")
+    return "".join(lines)
+
+
 def _fingerprint(sources: Sequence[Path]) -> str:
-    facts = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in sorted(sources)]
-    return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
+    facts = [
+        (str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns)
+        for path in sorted(sources)
+    ]
+    return hashlib.sha256(repr((LAYOUT_VERSION, facts)).encode()).hexdigest()[:16]
 
 
 def _cache_root(data_root: Path) -> Path:
     given = os.environ.get("ORCHESTRATOR_CACHE")
     if given:
         return Path(given) / "arrays"
-    if os.access(data_root, os.W_OK):
+    if _is_writable(data_root):
         return data_root / ".arrays"
     return Path.home() / ".cache" / "orchestrator" / "arrays"
+
+
+def _is_writable(folder: Path) -> bool:
+    """Also False if the mode forbids it but the user is root, whom nothing else stops."""
+    anyone = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
+    return os.access(folder, os.W_OK) and bool(folder.stat().st_mode & anyone)

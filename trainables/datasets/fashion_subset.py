@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.resources import as_file, files
 from pathlib import Path
 
-import numpy as np
-
-from trainables.datasets import DATASETS, DatasetError, DatasetInfo, ImageArrays
+from trainables.datasets import DATASETS, DatasetError, ImageArrays, Presence
 from trainables.datasets.idx import read_idx
-from trainables.datasets.mnist import FASHION_MNIST
+from trainables.datasets.mnist import FASHION_MNIST, as_image_arrays
 
 SHA256 = {
     "train-images.idx.gz": "fb5d76be9a26fa809a3b13c18f7191e33c2115c6e377baf29656711358a51b1d",
@@ -22,34 +20,32 @@ SHA256 = {
 
 
 @DATASETS.register("fashion-mnist-small")
-@dataclass(frozen=True)
 class ShippedFashionMNIST:
     """10,000 training and 2,000 test images of Fashion-MNIST, 1,000 and 200 of each class.
 
     Source: Xiao, Rasul & Vollgraf, Fashion-MNIST (arXiv 1708.07747), MIT licence.
     """
 
-    @property
-    def info(self) -> DatasetInfo:
-        return replace(FASHION_MNIST, name="fashion-mnist-small")
+    info = replace(FASHION_MNIST, name="fashion-mnist-small")
 
     def load(self, data_root: Path) -> ImageArrays:
         """Read from the package; `data_root` is not needed."""
         del data_root
         with as_file(files("trainables.datasets") / "shipped") as folder:
-            train_images, train_labels, test_images, test_labels = (
-                read_idx(_checked(folder / name)) for name in SHA256
-            )
-        return ImageArrays(
-            train_images[..., None],
-            train_labels.astype(np.int64),
-            test_images[..., None],
-            test_labels.astype(np.int64),
-        )
+            return as_image_arrays([read_idx(_checked(folder / name)) for name in SHA256])
+
+    def locate(self, data_root: Path) -> Presence:
+        """Needs no files but the package's own."""
+        del data_root
+        return Presence()
 
 
 def _checked(path: Path) -> Path:
     """`path`, if its content is what was shipped. Raises DatasetError."""
-    if hashlib.sha256(path.read_bytes()).hexdigest() != SHA256[path.name]:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DatasetError(f"{path} cannot be read ({error}); install the package again") from error
+    if hashlib.sha256(content).hexdigest() != SHA256[path.name]:
         raise DatasetError(f"{path} is damaged; install the package again")
     return path
