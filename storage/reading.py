@@ -65,9 +65,11 @@ class Reader:
             return self.parse(path, path.read_bytes(), schema)
         except FileNotFoundError:
             return None
-        except (DamagedFileError, OSError) as error:
+        except DamagedFileError as error:
             self.set_aside(path, str(error))
-            return None
+        except OSError as error:  # it may be readable the next time
+            self.damaged.append(Damage(path, f"it cannot be read: {error.strerror}", None))
+        return None
 
     def parse(self, path: Path, content: bytes, schema: pa.Schema) -> pa.Table:
         """Rows in `content`, read from `path`. Raises DamagedFileError."""
@@ -269,7 +271,7 @@ def segment_curves(reader: Reader, opened: OpenSegment) -> pa.Table | None:
         table = reader.parse(path, content, segment_curves_schema())
         if table["attempt"] != opened.attempts["attempt"]:
             raise DamagedFileError("it does not hold the curves of its attempts")
-    except (DamagedFileError, OSError) as error:
+    except DamagedFileError as error:
         _set_segment_aside(reader, opened.segment, path, str(error))
         return None
     return table

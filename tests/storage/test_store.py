@@ -154,6 +154,21 @@ def test_a_read_only_store_moves_nothing(filled, attempt):
     assert store.rows("select count(*) from cells") == [(4,)]
 
 
+def test_a_file_that_cannot_be_opened_now_is_reported_and_stays(filled, attempt, monkeypatch):
+    path = filled / "attempts" / f"{attempt(0).key}.parquet"
+    read_bytes = Path.read_bytes
+
+    def fail(self: Path) -> bytes:
+        if self == path:
+            raise OSError(5, "Input/output error")
+        return read_bytes(self)
+
+    monkeypatch.setattr(Path, "read_bytes", fail)
+    (damage,) = Store(filled).damaged
+    assert (damage.reason, damage.moved_to) == ("it cannot be read: Input/output error", None)
+    assert path.exists()
+
+
 def test_foreign_and_misplaced_files_are_not_served(filled, attempt, study):
     folder = filled / "attempts"
     (folder / "notes.txt").write_text("hello")
