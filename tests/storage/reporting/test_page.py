@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from html.parser import HTMLParser
 
+import plotly.graph_objects as go
 import pytest
 
 from storage.reporting.page import build_page
@@ -64,6 +65,11 @@ def test_the_policy_lets_only_our_two_scripts_run(page):
     allowed = re.search(r"script-src ([^;]*);", policy)[1].split()
     assert allowed == [f"'sha256-{digest.decode()}'" for digest in digests]
     assert "default-src 'none'" in policy
+
+
+def test_plotly_writes_data_that_cannot_close_its_element():
+    figure = go.Figure(layout={"title": {"text": HOSTILE}})
+    assert "<" not in figure.to_json()
 
 
 def test_every_figure_has_its_data(page):

@@ -317,6 +317,22 @@ def test_equal_inner_headings_of_different_groups_stay_apart(sweep, tmp_path):
     assert r"\multicolumn{1}{c}{sym} & \multicolumn{1}{c}{sym}" in RENDERERS["latex"](report)
 
 
+def test_one_run_of_several_is_marked_and_has_no_error(sweep, tmp_path):
+    sweep.tables = {"t": TableSpec()}
+    sweep.run("CE", "0", [0.5])
+    sweep.plan({"loss": "CE", "noise.rate": "0"}, 1)
+    report = build_report(sweep, "sweep", tmp_path)
+    assert "| CE | 50.00 (1/2) |" in RENDERERS["markdown"](report)
+
+
+def test_an_undefined_number_is_no_number(sweep, tmp_path):
+    sweep.tables = {"t": TableSpec(value="memorization")}
+    sweep.finish(sweep.plan({"loss": "CE", "noise.rate": "0"}), [None])
+    text = RENDERERS["markdown"](build_report(sweep, "sweep", tmp_path))
+    assert "| CE | n/a |" in text
+    assert "- n/a: undefined" in text
+
+
 def test_losses_have_no_per_cent(sweep, tmp_path):
     sweep.tables = {"t": TableSpec(value="test_loss")}
     sweep.run("CE", "0", [0.5, 0.6])

@@ -239,6 +239,12 @@ def test_caption_names_a_pick_made_on_test_data(sweep, make_pick):
     assert "picked" not in words(draw(sweep, searched, [make_pick()]))
 
 
+def test_a_phase_before_the_search_owes_nothing_to_its_pick(sweep, make_pick):
+    sweep.plan({"loss": "CE", "noise.rate": "0", "learning_rate": "0.1"}, phase="first")
+    sweep.plan({"loss": "CE", "noise.rate": "0", "learning_rate": "1"}, phase="search")
+    assert draw(sweep, TableSpec(phase="first"), [make_pick()]).picks == ()
+
+
 def test_a_pick_on_training_data_is_named_without_the_warning(sweep, make_pick):
     sweep.plan({"loss": "CE", "noise.rate": "0", "learning_rate": "1"}, phase="search")
     sweep.plan({"loss": "CE", "noise.rate": "0.4", "learning_rate": "0.1"}, phase="main")
