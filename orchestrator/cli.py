@@ -7,14 +7,18 @@ Exit codes: 0 done, 2 bad input, 3 finished with failed or missing cells, 4 dama
 
 from __future__ import annotations
 
+import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from storage.store import Store
 
 DONE, BAD_INPUT, INCOMPLETE, DAMAGED = 0, 2, 3, 4
 SIGNALLED = 128
@@ -29,8 +33,9 @@ app = typer.Typer(
 )
 
 StudyPath = Annotated[Path, typer.Argument(help="Study file, such as studies/quickstart.yaml.")]
-StudyName = Annotated[
-    str, typer.Argument(help="Name of a launched study, or its file; all studies if left out.")
+StudyName = Annotated[str, typer.Argument(help="Name of a launched study, or its file.")]
+StudyNames = Annotated[
+    list[str] | None, typer.Argument(help="Names of launched studies, or files; all if left out.")
 ]
 Overrides = Annotated[
     list[str] | None,
@@ -47,6 +52,9 @@ Address = Annotated[
     str | None,
     typer.Option(help="Ray cluster to join; without it a private one.", envvar="RAY_ADDRESS"),
 ]
+CheckpointSeconds = Annotated[
+    float, typer.Option(help="Time between the checkpoints of a running cell.", min=0.0)
+]
 Smoke = Annotated[
     bool,
     typer.Option("--smoke", help="Tiny synthetic data, one seed, two epochs: does it run at all?"),
@@ -54,10 +62,10 @@ Smoke = Annotated[
 RESULTS = Path("results")
 
 
-class Format(StrEnum):
-    """How an answer is printed."""
+class ReportFormat(StrEnum):
+    """How a report is written."""
 
-    TABLE = "table"
+    TERMINAL = "terminal"
     MARKDOWN = "markdown"
     LATEX = "latex"
     CSV = "csv"
@@ -65,10 +73,174 @@ class Format(StrEnum):
     HTML = "html"
 
 
+class AnswerFormat(StrEnum):
+    """How the answer to a query is written."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+    MARKDOWN = "markdown"
+
+
 def main() -> None:
     """Entry point of `orchestrator` and `python -m orchestrator`."""
     sys.path.insert(0, str(Path.cwd()))  # plug-ins named by import path may lie beside the study
     app()
+
+
+@app.command(epilog="Example: orchestrator plan studies/quickstart.yaml seeds=5")
+def plan(
+    study: StudyPath,
+    overrides: Overrides = None,
+    store: StoreRoot = RESULTS,
+    smoke: Smoke = False,
+) -> None:
+    """Show which cells are new, done, failed, stale, skipped or pending, and why. Runs nothing."""
+    from orchestrator.launch import open_study, plan_study
+    from orchestrator.source import StudyError
+    from orchestrator.summary import plan_lines
+
+    with one_line_errors(StudyError):
+        opened = open_study(study, overrides or (), smoke=smoke)
+        show(plan_lines(plan_study(opened, store)))
+
+
+@app.command(epilog="Example: orchestrator launch studies/quickstart.yaml --store results")
+def launch(
+    study: StudyPath,
+    overrides: Overrides = None,
+    store: StoreRoot = RESULTS,
+    data_root: DataRoot = None,
+    address: Address = None,
+    checkpoint_seconds: CheckpointSeconds = 60.0,
+    smoke: Smoke = False,
+) -> None:
+    """Run the cells that the store lacks, then show the tables.
+
+    The same command starts, resumes and extends a study. Ctrl-C once lets running cells write a
+    checkpoint, twice stops at once; nothing that is done is lost either way.
+    """
+    from rich.console import Console
+
+    from orchestrator.errors import ExecutorError
+    from orchestrator.launch import LaunchOptions, open_study
+    from orchestrator.launch import launch as run_launch
+    from orchestrator.progress import make_progress
+    from orchestrator.source import StudyError
+    from orchestrator.summary import launch_lines
+    from storage.durable import LandingError
+    from trainables.datasets import default_data_root
+
+    options = LaunchOptions(store, data_root or default_data_root(), address, checkpoint_seconds)
+    with one_line_errors(StudyError, ExecutorError, LandingError):
+        opened = open_study(study, overrides or (), smoke=smoke)
+        try:
+            with make_progress(Console()) as progress:
+                ended = run_launch(opened, options, progress)
+        except KeyboardInterrupt:
+            show(["stopped at once; the same command resumes"])
+            raise typer.Exit(SIGNALLED + signal.SIGINT) from None
+    if ended.signal is None:
+        _show_report(opened.study.name, study.parent, store, ReportFormat.TERMINAL)
+    show(launch_lines(ended, study, store))
+    if ended.signal is not None:
+        raise typer.Exit(SIGNALLED + ended.signal)
+    raise typer.Exit(DONE if ended.plan.is_complete else INCOMPLETE)
+
+
+@app.command(epilog="Example: orchestrator status quickstart")
+def status(study: StudyNames = None, store: StoreRoot = RESULTS) -> None:
+    """Show how far the launched studies are, what failed and what is missing."""
+    from orchestrator.summary import status_lines
+    from storage import Store
+    from storage.reporting.report import StudyNotFoundError
+
+    with one_line_errors(StudyNotFoundError):
+        show(status_lines(Store(store), [study_name(name) for name in study or ()]))
+
+
+@app.command(epilog="Example: orchestrator report quickstart --format markdown > table.md")
+def report(
+    study: StudyName,
+    store: StoreRoot = RESULTS,
+    format: Annotated[  # noqa: A002 - the option's name
+        ReportFormat, typer.Option("--format", "-f", help="How the report is written.")
+    ] = ReportFormat.TERMINAL,
+) -> None:
+    """Write a study's tables: mean ± SEM, with marks for all that is missing or doubtful."""
+    from storage.reporting.report import StudyNotFoundError
+
+    with one_line_errors(StudyNotFoundError):
+        _show_report(study_name(study), Path(study).parent, store, format)
+
+
+@app.command(
+    epilog='Example: orchestrator sql "select loss, avg(test_accuracy) from cells group by 1"'
+)
+def sql(
+    query: Annotated[
+        str | None, typer.Argument(help="One SELECT over the views; see --schema.")
+    ] = None,
+    store: StoreRoot = RESULTS,
+    format: Annotated[  # noqa: A002 - the option's name
+        AnswerFormat, typer.Option("--format", "-f", help="How the answer is written.")
+    ] = AnswerFormat.TABLE,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Short for --format csv.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,
+    parquet: Annotated[
+        Path | None, typer.Option(help="Write the answer to this Parquet file instead.")
+    ] = None,
+    timeout: Annotated[float, typer.Option(help="Seconds until the query is ended.")] = 60.0,
+    schema: Annotated[
+        bool, typer.Option("--schema", help="List the views and their columns.")
+    ] = False,
+) -> None:
+    """Ask the store in SQL: read-only, without access to files or the network."""
+    from storage import Store
+    from storage import query as queries
+
+    if schema or query is None:
+        show([queries.schema_text()])
+        return
+    short = {AnswerFormat.CSV: as_csv, AnswerFormat.JSON: as_json}
+    chosen = next((name for name, is_set in short.items() if is_set), format)
+    writers = {
+        AnswerFormat.TABLE: queries.to_table,
+        AnswerFormat.CSV: queries.to_csv,
+        AnswerFormat.JSON: queries.to_json,
+        AnswerFormat.MARKDOWN: queries.to_markdown,
+    }
+    with one_line_errors(queries.QueryError):
+        opened = Store(store)
+        answer = queries.run_query(opened, query, timeout_seconds=timeout)
+        if parquet:
+            queries.write_parquet(answer, parquet)
+        else:
+            show([writers[chosen](answer).rstrip("\n")])
+        warn_of_damage(opened)
+
+
+@app.command(epilog="Example: orchestrator verify --store results")
+def verify(store: StoreRoot = RESULTS) -> None:
+    """Check every file of the store against its digest; exit code 4 if any is damaged."""
+    from storage import Store
+
+    opened = Store(store)
+    damaged = opened.verify()
+    warn_of_damage(opened)
+    if damaged:
+        raise typer.Exit(DAMAGED)
+    show([f"{store}: every file is sound"])
+
+
+@app.command("compact", epilog="Example: orchestrator compact --store results")
+def compact_store(store: StoreRoot = RESULTS) -> None:
+    """Gather the small files of single results into segments. A launch does it at its end."""
+    from storage.compaction import compact
+
+    done = compact(store)
+    busy = "another compaction is running" if done.is_busy else "done"
+    show([f"{busy}: {done.num_absorbed} files absorbed, {done.num_segments} segments live"])
 
 
 @contextmanager
@@ -79,3 +251,35 @@ def one_line_errors(*kinds: type[Exception]) -> Iterator[None]:
     except kinds as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(BAD_INPUT) from None
+
+
+def show(lines: Iterable[str]) -> None:
+    """Lines on standard output."""
+    for line in lines:
+        typer.echo(line)
+
+
+def warn_of_damage(store: Store) -> None:
+    """One line on standard error for each file that was not served."""
+    for file in store.damaged:
+        kept = f"set aside as {file.moved_to}" if file.moved_to else "left where it is"
+        typer.echo(f"warning: {file.path}: {file.reason}; {kept}, its cells are missing", err=True)
+
+
+def study_name(given: str) -> str:
+    """A study's name; a file's stem stands for it."""
+    return Path(given).stem if given.endswith((".yaml", ".yml")) else given
+
+
+def _show_report(name: str, base: Path, store: Path, chosen: ReportFormat) -> None:
+    from storage import Store
+    from storage.reporting.render import RENDERERS, terminal
+    from storage.reporting.report import build_report
+
+    built = build_report(Store(store), name, base)
+    if chosen is ReportFormat.TERMINAL:
+        from rich.console import Console
+
+        Console().print(terminal.render(built))
+    else:
+        show([RENDERERS[chosen](built).rstrip("\n")])

@@ -22,6 +22,7 @@ from ray.tune.experiment.config_parser import _create_trial_from_spec, _make_par
 from ray.tune.search.search_algorithm import SearchAlgorithm
 
 from orchestrator.drain import Drain
+from orchestrator.errors import ExecutorError
 from orchestrator.packing import Resources
 from orchestrator.progress import ProgressView
 from orchestrator.trial import INTERRUPTED, LaunchSettings, Task, failed_attempt, run_trial
@@ -51,10 +52,6 @@ QUIET = {
     "TUNE_GLOBAL_CHECKPOINT_S": "3600",
 }
 """Ray's own console, loggers, signal handler and snapshots, all replaced by ours."""
-
-
-class ExecutorError(Exception):
-    """Ray cannot run the cells; the text says why."""
 
 
 class Executor:
@@ -165,7 +162,14 @@ class Executor:
         return events.ended
 
 
-class CellFeeder(SearchAlgorithm):  # type: ignore[misc]
+class NotKept:
+    """Tune pickles an experiment to restore it later; nothing of our parts needs to be kept."""
+
+    def __getstate__(self) -> dict[str, object]:
+        return {}
+
+
+class CellFeeder(NotKept, SearchAlgorithm):  # type: ignore[misc]
     """Emits one resolved trial per task, in order; linear, unlike a grid over dictionaries."""
 
     def __init__(
@@ -213,7 +217,7 @@ class CellFeeder(SearchAlgorithm):  # type: ignore[misc]
         self._room += 1
 
 
-class _Events(tune.Callback):  # type: ignore[misc]
+class _Events(NotKept, tune.Callback):  # type: ignore[misc]
     """Tune's callbacks → progress events; a cell that lost its worker too often lands as failed."""
 
     def __init__(

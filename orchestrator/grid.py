@@ -6,7 +6,6 @@ catalog, and whatever it refuses becomes an error at the place where the study s
 
 from __future__ import annotations
 
-import copy
 import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -47,6 +46,10 @@ class StudyCell:
     pending: str | None = None
 
 
+PENDING = "pending"
+"""Shown for a field whose pick is not made yet."""
+
+
 def expand(
     study: Study,
     source: Source,
@@ -56,19 +59,16 @@ def expand(
     smoke: bool = False,
 ) -> tuple[StudyCell, ...]:
     """Every cell of the study, phase after phase. Raises StudyError."""
-    maker = _Maker(study, source, catalog, picks or {}, smoke)
-    cells: list[StudyCell] = []
-    seen: set[tuple[str, str, tuple[tuple[str, str], ...]]] = set()
-    for phase_name, phase in study.stages.items():
-        for fields, prefixes in _combinations(study, phase_name, phase):
+    maker = _Maker(source, catalog, picks or {}, smoke)
+    cells: dict[tuple[str, int, frozenset[tuple[str, str]]], StudyCell] = {}
+    for name, phase in study.stages.items():
+        for point in _points(study, name, phase):
             for seed in phase.seeds or study.seeds:
-                made = maker.make(phase_name, phase, fields, seed, prefixes, len(cells))
-                identity = (phase_name, f"{seed}", tuple(sorted(made.axes.items())))
-                if identity not in seen:
-                    seen.add(identity)
-                    cells.append(made)
-    _check_table_fields(study, source, cells)
-    return tuple(cells)
+                cell = maker.make(name, phase, point, seed, position=len(cells))
+                # Two blocks may ask for the same cell; it stands once.
+                cells.setdefault((name, seed, frozenset(cell.axes.items())), cell)
+    _check_table_fields(study, source, list(cells.values()))
+    return tuple(cells.values())
 
 
 def flatten(fields: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
@@ -98,85 +98,80 @@ def display(value: Any) -> str:
 
 
 @dataclass(frozen=True)
-class _Maker:
-    """Plain fields → StudyCell."""
+class _Point:
+    """One point of a block.
 
-    study: Study
+    Args:
+        fields: plain values of the cell, but for its seed.
+        label: of its loss, None if the loss has none.
+        prefixes: where its values may be written, innermost first.
+    """
+
+    fields: Mapping[str, Any]
+    label: str | None
+    prefixes: tuple[KeyPath, ...]
+
+
+@dataclass(frozen=True)
+class _Maker:
+    """Point and seed → StudyCell."""
+
     source: Source
     catalog: Catalog
     picks: Picks
     smoke: bool
 
     def make(
-        self,
-        phase_name: str,
-        phase: Phase,
-        fields: dict[str, Any],
-        seed: int,
-        prefixes: tuple[KeyPath, ...],
-        position: int,
+        self, phase_name: str, phase: Phase, point: _Point, seed: int, *, position: int
     ) -> StudyCell:
-        label = _loss_label(fields)
-        fields = smoke_fields(fields) if self.smoke else fields
-        fields, pending = self._with_picks(fields, label)
-        loss = fields.pop("loss", None)
-        axes = flatten(fields) | flatten({"loss": loss or ""})
-        if label is not None:
-            axes["loss"] = label
-        if loss is not None:
-            fields["loss"] = loss
+        given = smoke_fields(point.fields) if self.smoke else point.fields
+        fields, pending = self._with_picks(given, point.label)
+        axes = _axes(fields, point.label)
         skipped = next((rule.because for rule in phase.skip if _matches(rule, axes, seed)), None)
-        cell = None
-        if skipped is None and pending is None:
-            cell = self._cell({**fields, "seed": seed}, label, prefixes)
+        runs = skipped is None and pending is None
+        cell = self._cell({**fields, "seed": seed}, point) if runs else None
         return StudyCell(phase_name, position, seed, axes, fields, cell, skipped, pending)
 
     def _with_picks(
-        self, fields: dict[str, Any], label: str | None
+        self, given: Mapping[str, Any], label: str | None
     ) -> tuple[dict[str, Any], str | None]:
-        """Fields with picked values in place; the first pick that is not made yet."""
-        found = copy.deepcopy(fields)
-        axes = flatten(fields) | ({"loss": label} if label is not None else {})
-        for key, value in fields.items():
+        """Fields with picked values in place, and the first pick that is not made yet."""
+        fields, axes = dict(given), _axes(given, label)
+        for field, value in given.items():
             reference = pick_reference(value)
             if reference is None:
                 continue
             phase, _, name = reference.partition(".")
             made = self.picks.get((phase, name), ())
             won = [p for p in made if all(axes.get(f) == v for f, v in p.group.items())]
+            fields[field] = won[0].value if won else PENDING
             if not won:
-                found[key] = "pending"
-                return found, reference
-            found[key] = won[0].value
-        return found, None
+                return fields, reference
+        return fields, None
 
-    def _cell(
-        self, fields: dict[str, Any], label: str | None, prefixes: tuple[KeyPath, ...]
-    ) -> Cell:
+    def _cell(self, fields: dict[str, Any], point: _Point) -> Cell:
         try:
             return make_cell(self.catalog.build_config(fields), self.catalog)
         except ComponentError as error:
-            path = self._place(error.key or "", label, prefixes)
+            path = self._place(error.key or "", point)
             raise self.source.error(error.message, path, error.nearest) from None
 
-    def _place(self, key: str, label: str | None, prefixes: tuple[KeyPath, ...]) -> KeyPath:
-        """Where the study writes a field: in a grid, a cell, or under its loss."""
+    def _place(self, key: str, point: _Point) -> KeyPath:
+        """Where the study writes a field: in a grid, in a cell, or under its loss."""
         field, _, parameter = key.partition(".")
         written: list[KeyPath] = []
-        for prefix in prefixes:
+        for prefix in point.prefixes:
             written += [(*prefix, "grid", key), (*prefix, "cell", key)]
             written += [(*prefix, "cell", field, parameter)]
-        if field == "loss" and label is not None:
-            written += [("losses", label, parameter), ("losses", label)]
-        for prefix in prefixes:
+        if field == "loss" and point.label is not None:
+            written += [("losses", point.label, parameter), ("losses", point.label)]
+        for prefix in point.prefixes:
             written += [(*prefix, "grid", field), (*prefix, "cell", field)]
         return next((path for path in written if self.source.stands(path)), (key,))
 
 
-def _combinations(
-    study: Study, phase_name: str, phase: Phase
-) -> Iterator[tuple[dict[str, Any], tuple[KeyPath, ...]]]:
-    """Plain fields of each point of a phase's blocks, with the places where they may be written."""
+def _points(study: Study, phase_name: str, phase: Phase) -> Iterator[_Point]:
+    """The points of a phase's blocks, in the study's order."""
     top: KeyPath = ("phases", phase_name) if study.phases else ()
     for index, block in enumerate(phase.blocks or (Block(),)):
         prefixes = tuple(dict.fromkeys(((*top, "blocks", index), top, ())))
@@ -187,12 +182,25 @@ def _combinations(
         for group in block.zip or phase.zip:
             rows = zip(*group.values(), strict=True)
             axes.append([dict(zip(group, row, strict=True)) for row in rows])
-        for point in itertools.product(*axes):
-            fields: dict[str, Any] = {}
-            for part in (study.cell, phase.cell, block.cell, *point):
-                for key, value in part.items():
-                    _set(study, fields, key, value)
-            yield fields, prefixes
+        for chosen in itertools.product(*axes):
+            written: dict[str, Any] = {}
+            for part in (study.cell, phase.cell, block.cell, *chosen):
+                written |= part
+            yield _point(study, written, prefixes)
+
+
+def _point(study: Study, written: Mapping[str, Any], prefixes: tuple[KeyPath, ...]) -> _Point:
+    """Fields as written, dotted ones laid into their components, the loss label looked up."""
+    loss = written.get("loss")
+    label = loss if isinstance(loss, str) and loss in study.losses else None
+    fields = {key: value for key, value in written.items() if "." not in key}
+    if label is not None:
+        fields["loss"] = study.losses[label]
+    for key, value in written.items():
+        field, dot, parameter = key.partition(".")
+        if dot:
+            fields[field] = {**_as_component(field, fields.get(field, {})), parameter: value}
+    return _Point(fields, label, prefixes)
 
 
 def _values(study: Study, key: str, values: Any) -> list[Any]:
@@ -201,36 +209,15 @@ def _values(study: Study, key: str, values: Any) -> list[Any]:
     return values if isinstance(values, list) else [values]
 
 
-def _set(study: Study, fields: dict[str, Any], key: str, value: Any) -> None:
-    """Set a field, or a parameter inside a component named by a dotted key."""
-    field, dot, parameter = key.partition(".")
-    if field == "loss" and not dot and isinstance(value, str) and value in study.losses:
-        fields["loss"] = {**_as_component("loss", study.losses[value]), LABEL: value}
-    elif not dot:
-        fields[field] = copy.deepcopy(value)
-    else:
-        component = dict(_as_component(field, fields.get(field, {})))
-        component[parameter] = value
-        fields[field] = component
-
-
-LABEL = "label"
-"""Entry of a loss under expansion that carries its label; removed before the cell is made."""
-
-
 def _as_component(field: str, value: Any) -> dict[str, Any]:
     if isinstance(value, Mapping):
         return dict(value)
     return {"kind" if field == "noise" else "name": value}
 
 
-def _loss_label(fields: dict[str, Any]) -> str | None:
-    """Take the label out of the loss."""
-    loss = fields.get("loss")
-    if isinstance(loss, dict) and LABEL in loss:
-        fields["loss"] = {key: value for key, value in loss.items() if key != LABEL}
-        return str(loss[LABEL])
-    return None
+def _axes(fields: Mapping[str, Any], label: str | None) -> dict[str, str]:
+    """Field → what a table shows for it."""
+    return {**flatten(fields), **({} if label is None else {"loss": label})}
 
 
 def _matches(rule: Skip, axes: Mapping[str, str], seed: int) -> bool:

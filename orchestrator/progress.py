@@ -52,6 +52,9 @@ class Tally:
         self._started = self._clock()
 
     def start(self, key: str) -> None:
+        """A cell begins; the clock runs from the first one, not from the start of the workers."""
+        if not self.running and not self.ended:
+            self._started = self._clock()
         self.running[key] = 0
 
     def advance(self, key: str, epoch: int) -> None:

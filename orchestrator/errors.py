@@ -1,0 +1,11 @@
+"""Errors of a running sweep that are nobody's study.
+
+StudyError       in `source.py`: something in a study file is wrong, with its place
+ExecutorError    Ray cannot run the cells
+"""
+
+from __future__ import annotations
+
+
+class ExecutorError(Exception):
+    """Ray cannot run the cells; the text says why."""
