@@ -23,7 +23,7 @@ from storage.reading import (
     Damage,
     Reader,
     conform,
-    landed_tables,
+    landed_rows,
     not_compacted,
     open_segment,
     open_segments,
@@ -103,10 +103,10 @@ class _Compactor:
 
     def _absorb(self, paths: Sequence[Path]) -> int:
         """Put one chunk of small files, and small segments that fit in, into a new segment."""
-        found = dict(landed_tables(self._reader, paths))
-        fresh = list(not_compacted(found, self._live).values())
-        if fresh:
-            rows = [*fresh, *self._take_small_segments(CHUNK_ROWS - len(fresh))]
+        found, landed = landed_rows(self._reader, paths)
+        fresh = not_compacted(landed, self._live)
+        if len(fresh):
+            rows = [fresh, *self._take_small_segments(CHUNK_ROWS - len(fresh))]
             segment = _write(self._root, stack(rows, attempt_schema()))
             self._live.append(open_segment(self._reader, segment))  # read back before inputs go
             self._switch()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -30,6 +30,7 @@ from storage.schema import (
 )
 from storage.segments import Segment, pointer_path, read_current, segments_on_disk
 
+_BATCH_FILES = 500
 _TRIES = 20
 """How often the pointer is read again when a segment it names has gone."""
 
@@ -105,10 +106,9 @@ class Attempts:
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
-        landed = dict(landed_tables(reader, files_in(reader.root / ATTEMPTS)))
+        _, landed = landed_rows(reader, files_in(reader.root / ATTEMPTS))
         self.segments = open_segments(reader)
-        landed = not_compacted(landed, self.segments)
-        self.landed = stack(landed.values(), attempt_schema())
+        self.landed = not_compacted(landed, self.segments)
         self.compacted = stack((s.attempts for s in self.segments), segment_attempts_schema())
         self.close = weakref.finalize(self, _close_all, [s.curves for s in self.segments])
 
@@ -193,9 +193,25 @@ def _column(table: pa.Table, field: pa.Field) -> Any:
     return column if column.type == field.type else column.cast(field.type)
 
 
-def landed_tables(reader: Reader, paths: Sequence[Path]) -> Iterator[tuple[Path, pa.Table]]:
-    """Small files with their rows. A file must hold the one attempt that its name says."""
+def landed_rows(reader: Reader, paths: Sequence[Path]) -> tuple[list[Path], pa.Table]:
+    """Rows of small files, and the sound files among `paths`, in the same order.
+
+    A file must hold the one attempt that its name says. Tables of one row are heavy, so they are
+    joined batch by batch.
+    """
     schema = attempt_schema()
+    sound: list[Path] = []
+    batches: list[pa.Table] = []
+    for start in range(0, len(paths), _BATCH_FILES):
+        batch = dict(_sound_tables(reader, paths[start : start + _BATCH_FILES], schema))
+        sound += batch
+        batches.append(stack(batch.values(), schema))
+    return sound, stack(batches, schema)
+
+
+def _sound_tables(
+    reader: Reader, paths: Sequence[Path], schema: pa.Schema
+) -> Iterator[tuple[Path, pa.Table]]:
     for path in paths:
         table = reader.table(path, schema)
         if table is None:
@@ -217,20 +233,20 @@ def _home(root: Path, table: pa.Table) -> Path | None:
         return None
 
 
-def not_compacted(
-    landed: Mapping[Path, pa.Table], segments: Sequence[OpenSegment]
-) -> dict[Path, pa.Table]:
-    """Leave out what a segment holds already: its attempt, or an earlier result of its cell."""
-    if not landed or not segments:
-        return dict(landed)
+def not_compacted(landed: pa.Table, segments: Sequence[OpenSegment]) -> pa.Table:
+    """Leave out what a segment holds already: the attempt, or an earlier result of its cell."""
+    if not len(landed) or not segments:
+        return landed
     keys = set().union(*(result_keys(opened.attempts) for opened in segments))
     tried = set().union(*(opened.attempts["attempt"].to_pylist() for opened in segments))
-    return {
-        path: table
-        for path, table in landed.items()
-        if table["attempt"][0].as_py() not in tried
-        and (table["outcome"][0].as_py() == Outcome.FAILED or table["key"][0].as_py() not in keys)
-    }
+    identity = zip(
+        *(landed[name].to_pylist() for name in ("key", "attempt", "outcome")), strict=True
+    )
+    is_fresh = [
+        attempt not in tried and (outcome == Outcome.FAILED or key not in keys)
+        for key, attempt, outcome in identity
+    ]
+    return landed if all(is_fresh) else landed.filter(is_fresh)
 
 
 def open_segments(reader: Reader) -> list[OpenSegment]:
