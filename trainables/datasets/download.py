@@ -89,6 +89,9 @@ def _fetch_from_any(remote: Remote, target: Path) -> None:
         except _WrongContentError as error:
             part.unlink(missing_ok=True)
             problems.append(f"{url}: {error}")
+        except HTTPError as error:
+            error.close()
+            problems.append(f"{url}: {error.code} {error.reason}")
         except (OSError, HTTPException) as error:
             # What has arrived stays: the next mirror, or the next run, goes on from there.
             problems.append(f"{url}: {getattr(error, 'reason', None) or error}")
@@ -116,6 +119,7 @@ def _fetch_checked(url: str, part: Path, digest: str) -> None:
             # The server has nothing beyond what is there: it is whole, or of another file.
             if error.code != RANGE_NOT_SATISFIABLE:
                 raise
+            error.close()
         if matches(part, digest):
             return
         part.unlink()

@@ -1,6 +1,6 @@
 """Makes the shipped subset from the four original files: the first images of each class, in order.
 
-python make_subset.py FOLDER_WITH_THE_ORIGINAL_GZ_FILES
+python -m trainables.datasets.shipped.make_subset FOLDER_WITH_THE_ORIGINAL_GZ_FILES
 """
 
 from __future__ import annotations
