@@ -140,11 +140,12 @@ def launch(
         except KeyboardInterrupt:
             show(["stopped at once; the same command resumes"])
             raise typer.Exit(SIGNALLED + signal.SIGINT) from None
-    if ended.signal is None:
-        _show_report(opened.study.name, study.parent, store, ReportFormat.TERMINAL)
-    show(launch_lines(ended, study, store))
     if ended.signal is not None:
+        show([f"stopped; the same command resumes: orchestrator launch {study}"])
         raise typer.Exit(SIGNALLED + ended.signal)
+    _show_report(opened.study.name, study.parent, store, ReportFormat.TERMINAL)
+    pages = _write_reports(opened.study.name, study.parent, store)
+    show(launch_lines(ended, study, store, pages))
     raise typer.Exit(DONE if ended.plan.is_complete else INCOMPLETE)
 
 
@@ -166,12 +167,19 @@ def report(
     format: Annotated[  # noqa: A002 - the option's name
         ReportFormat, typer.Option("--format", "-f", help="How the report is written.")
     ] = ReportFormat.TERMINAL,
+    page: Annotated[
+        bool, typer.Option("--page", help="Write Markdown and one interactive page to the store.")
+    ] = False,
 ) -> None:
     """Write a study's tables: mean ± SEM, with marks for all that is missing or doubtful."""
     from storage.reporting.report import StudyNotFoundError
 
     with one_line_errors(StudyNotFoundError):
-        _show_report(study_name(study), Path(study).parent, store, format)
+        name, base = study_name(study), Path(study).parent
+        if page:
+            show([f"written: {path}" for path in _write_reports(name, base, store)])
+        else:
+            _show_report(name, base, store, format)
 
 
 @app.command(
@@ -283,3 +291,10 @@ def _show_report(name: str, base: Path, store: Path, chosen: ReportFormat) -> No
         Console().print(terminal.render(built))
     else:
         show([RENDERERS[chosen](built).rstrip("\n")])
+
+
+def _write_reports(name: str, base: Path, store: Path) -> tuple[Path, Path]:
+    from storage import Store
+    from storage.reporting.publish import write_reports
+
+    return write_reports(Store(store), name, base)

@@ -26,12 +26,13 @@ from orchestrator.errors import ExecutorError
 from orchestrator.packing import Resources
 from orchestrator.progress import ProgressView
 from orchestrator.trial import INTERRUPTED, LaunchSettings, Task, failed_attempt, run_trial
+from storage.compaction import compact
 from storage.landing import land_attempt
 from storage.schema import Outcome
 from storage.store import Store
 
-CELLS_PER_RUN = 1000
-"""Tune's bookkeeping grows with the trials of one run; smaller runs keep its cost per cell flat."""
+CELLS_PER_RUN = 500
+"""Tune's bookkeeping and the store's small files grow with a run; after each, both start over."""
 
 WORKER_RETRIES = 3
 """How often a cell may lose its worker within one launch before it counts as failed."""
@@ -120,6 +121,7 @@ class Executor:
         while due and not drain.is_set:
             chunk = list(due.values())[:CELLS_PER_RUN]
             ended = self._run_chunk(chunk, settings, progress, drain)
+            compact(settings.store)
             for key in ended:
                 del due[key]
             fruitless = 0 if ended else fruitless + 1

@@ -26,7 +26,6 @@ from orchestrator.provenance import CodeVersion, code_version, package_versions
 from orchestrator.source import Source, load_source
 from orchestrator.study import Phase, Study, parse_study, smoke_form
 from storage.attempt import PickRecord, PlannedCell, StudyRecord
-from storage.compaction import compact
 from storage.landing import land_picks, land_study
 from storage.store import Store
 from trainables import catalog
@@ -130,7 +129,6 @@ def launch(opened: OpenedStudy, options: LaunchOptions, progress: ProgressView) 
             if phase.pick:
                 picks |= _decide(name, phase, cells, Store(options.store))
                 land_picks(options.store, opened.study.name, _pick_records(opened.study, picks))
-    compact(options.store)
     return LaunchReport(plan_study(opened, options.store), num_due, drain.signal)
 
 

@@ -68,26 +68,24 @@ def plan_lines(plan: Plan) -> Iterator[str]:
         yield "nothing to run: every cell has its result"
 
 
-def launch_lines(ended: LaunchReport, study: Path, store: Path) -> Iterator[str]:
-    """What a launch did, where its results are and what to type next."""
+def launch_lines(
+    ended: LaunchReport, study: Path, store: Path, pages: Sequence[Path]
+) -> Iterator[str]:
+    """What a launch left undone, where its results are and what to type next."""
     from orchestrator.plan import Standing
 
+    at = "" if store == Path("results") else f" --store {store}"
     counts = ended.plan.counts()
-    again = f"orchestrator launch {study}"
-    if ended.signal is not None:
-        yield f"stopped; resume with: {again}"
-        return
     if ended.num_due == 0:
         yield "nothing to run: every cell has its result"
     for standing in (Standing.FAILED, Standing.NEW, Standing.STALE, Standing.PENDING):
         if counts[standing]:
-            yield f"{counts[standing]} cells {standing}; see: orchestrator status {study}"
-    at = "" if store == Path("results") else f" --store {store}"
-    yield f"results: {store}/ (Parquet, one row a cell)"
-    yield "next:"
-    yield f"  orchestrator report {study}{at} --format latex"
-    yield f'  orchestrator sql{at} "{EXAMPLE_QUERY}"'
-    yield f"  orchestrator plan {study}{at} seeds=5"
+            yield f"{counts[standing]} cells {standing}; see: orchestrator status {study}{at}"
+    yield f"results  {store} (Parquet, one row a cell)"
+    yield from (f"report   {page}" for page in pages)
+    yield "next     " + f"orchestrator report {study}{at} --format latex"
+    yield "         " + f'orchestrator sql{at} "{EXAMPLE_QUERY}"'
+    yield "         " + f"orchestrator launch {study}{at} seeds=5"
 
 
 def status_lines(store: Store, names: Sequence[str]) -> Iterator[str]:

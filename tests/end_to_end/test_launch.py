@@ -1,0 +1,141 @@
+"""The promises of `launch`, tried as a user would: by the command line, its words and exit codes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+
+def cells(orchestrator, columns: str = "key, test_accuracy") -> list[dict]:
+    answer = orchestrator("sql", f"select {columns} from cells order by key", "--json")
+    assert answer.returncode == 0, answer.stderr
+    return json.loads(answer.stdout)
+
+
+def test_a_study_runs_grows_and_rests(orchestrator, study: Path, tmp_path: Path) -> None:
+    planned = orchestrator("plan", study)
+    assert planned.returncode == 0
+    assert "8 new" in planned.stdout
+
+    first = orchestrator("launch", study)
+    assert first.returncode == 0, first.stdout + first.stderr
+    assert "MAE*" in first.stdout
+    assert "noise.rate 0.4" in first.stdout
+    before = cells(orchestrator)
+    assert len(before) == 8
+    assert (tmp_path / "store/reports/tiny.html").stat().st_size > 1_000_000
+
+    again = orchestrator("launch", study)
+    assert again.returncode == 0
+    assert "nothing to run" in again.stdout
+
+    grown = orchestrator("launch", study, "seeds=3")
+    assert grown.returncode == 0
+    after = {row["key"]: row["test_accuracy"] for row in cells(orchestrator)}
+    assert len(after) == 12
+    assert all(after[row["key"]] == row["test_accuracy"] for row in before)
+    tries = orchestrator("sql", "select count(*) from attempts", "--csv")
+    assert tries.stdout.split() == ["count_star()", "12"]
+
+
+def test_a_cell_is_the_same_alone_and_after_others(orchestrator, study: Path, tmp_path) -> None:
+    """Workers are reused, so any state that leaked from cell to cell would show here."""
+    orchestrator("launch", study, "resources.max_concurrent=1")
+    together = (
+        {row["key"]: row for row in cells(orchestrator, "key, epoch_curve, loss")}
+        if False
+        else {
+            row["key"]: row
+            for row in cells(
+                orchestrator, "key, test_accuracy, test_loss, train_loss, memorization"
+            )
+        }
+    )
+    alone = orchestrator(
+        "launch",
+        study,
+        "seeds=[1]",
+        "grid.loss=[MAE*]",
+        "grid.noise.rate=[0.4]",
+        "--store",
+        tmp_path / "alone",
+    )
+    assert alone.returncode == 0, alone.stdout + alone.stderr
+    (row,) = json.loads(
+        orchestrator(
+            "sql",
+            "select key, test_accuracy, test_loss, train_loss, memorization from cells",
+            "--json",
+            "--store",
+            tmp_path / "alone",
+        ).stdout
+    )
+    assert together[row["key"]] == row
+
+
+def test_a_broken_plug_in_fails_its_cells_and_no_others(orchestrator, study: Path) -> None:
+    (study.parent / "broken_loss.py").write_text(
+        "from trainables.losses import LOSSES\n"
+        '@LOSSES.register("broken")\n'
+        "def broken(logits, labels):\n"
+        '    raise RuntimeError("this loss is broken")\n'
+    )
+    study.write_text(study.read_text().replace("CE: ce", "CE: ce\n  mine: broken_loss"))
+    ended = orchestrator("launch", study, "seeds=1", cwd=study.parent)
+    assert ended.returncode == 3, ended.stdout + ended.stderr
+    assert "this loss is broken" in orchestrator("status", "tiny").stdout
+    assert len(cells(orchestrator)) == 4
+    why = orchestrator("sql", "select distinct error_class, error_type from failures", "--csv")
+    assert why.stdout.splitlines()[1] == "exception,RuntimeError"
+
+
+def test_a_diverged_run_is_a_result(orchestrator, study: Path) -> None:
+    ended = orchestrator(
+        "launch",
+        study,
+        "seeds=1",
+        "grid.loss=[CE]",
+        "grid.noise.rate=[0]",
+        "cell.learning_rate=1e30",
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "10.00" in ended.stdout
+    (row,) = cells(orchestrator, "outcome, diverged_epoch, test_accuracy")
+    assert row == {"outcome": "diverged", "diverged_epoch": 1, "test_accuracy": 0.1}
+
+
+def test_phases_pick_and_share_cells(orchestrator, study: Path) -> None:
+    """The picked rate reaches the second phase, whose clean column is the search's own cells."""
+    text = study.read_text()
+    head, _, _ = text.partition("grid:")
+    study.write_text(
+        head.replace("learning_rate: 0.05\n", "")
+        + """
+phases:
+  search:
+    grid: {loss: all, learning_rate: [0.0001, 0.05]}
+    pick: {rate: {field: learning_rate, by: [loss]}}
+  main:
+    cell: {learning_rate: {pick: search.rate}}
+    grid: {loss: all, noise.kind: symmetric, noise.rate: [0, 0.4]}
+tables:
+  accuracy: {rows: loss, columns: noise.rate, phase: main}
+"""
+    )
+    assert "8 pending" in orchestrator("plan", study).stdout
+    ended = orchestrator("launch", study)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    picks = orchestrator("sql", "select value, at_edge from picks", "--csv").stdout.splitlines()
+    assert picks[1:] == ["0.05,true", "0.05,true"]
+    assert len(cells(orchestrator)) == 12  # 8 searched, 4 noisy; the clean ones are shared
+
+
+def test_smoke_form_of_the_quickstart(orchestrator) -> None:
+    root = Path(__file__).parents[2]
+    ended = orchestrator("launch", root / "studies/quickstart.yaml", "--smoke")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert len(cells(orchestrator)) == 12
