@@ -10,3 +10,5 @@ def no_outside_world(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ORCHESTRATOR_OFFLINE", "1")
     monkeypatch.delenv("ORCHESTRATOR_MIRROR", raising=False)
     monkeypatch.delenv("ORCHESTRATOR_CACHE", raising=False)
+    # A proxy of the machine must not see the requests to the test's own server.
+    monkeypatch.setenv("no_proxy", "127.0.0.1")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,11 +20,13 @@ class Decoder:
 
     def __init__(self) -> None:
         self.calls = 0
-        self.barrier = threading.Lock()
+        self.counting = threading.Lock()
 
     def __call__(self) -> ImageArrays:
-        with self.barrier:
+        with self.counting:
             self.calls += 1
+        # Long enough for every other worker to ask meanwhile.
+        time.sleep(0.02)
         images = np.full((4, 2, 2, 1), self.calls, np.uint8)
         labels = np.arange(4)
         return ImageArrays(images, labels, images[:2], labels[:2])

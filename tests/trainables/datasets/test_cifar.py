@@ -211,6 +211,18 @@ def test_tables_that_lack_a_shard_are_refused(tmp_path: Path) -> None:
         Tiny().load(tmp_path)
 
 
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_tables_with_one_other_pixel_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, split: str
+) -> None:
+    changed = IMAGES[split].copy()
+    changed[0, 0, 0, 0] ^= 1
+    monkeypatch.setitem(IMAGES, split, changed)
+    put_tables(tmp_path, "tiny")
+    with pytest.raises(DatasetError, match="pixel by pixel"):
+        Tiny().load(tmp_path)
+
+
 def test_superclasses_of_cifar100_have_five_classes_each() -> None:
     assert list(np.bincount(CIFAR100_SUPERCLASSES)) == [5] * 20
     assert len(set(CIFAR100_CLASSES)) == 100
