@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from storage.reporting.report import StudyNotFoundError
+from storage.reporting.report import build_report
 
 if TYPE_CHECKING:
     from orchestrator.launch import LaunchReport
@@ -16,30 +16,6 @@ if TYPE_CHECKING:
 
 SHOWN_REASONS = 10
 EXAMPLE_QUERY = "select loss, noise_rate, avg(test_accuracy) from cells group by all"
-
-STATUS_QUERY = """
-select phase,
-    count(*) filter (where skipped is null) as asked,
-    count(results.key) as done,
-    count(*) filter (where results.outcome = 'diverged') as diverged,
-    count(*) filter (where results.key is null and key_states.outcome = 'failed') as failed,
-    count(*) filter (where skipped is not null) as skipped
-from planned
-left join results on results.key = planned.key and planned.skipped is null
-left join key_states on key_states.key = planned.key
-where study = $1
-group by phase
-order by min(position)
-"""
-
-FAILURES_QUERY = """
-select failures.error_class, failures.error_message, count(distinct failures.key) as cells
-from failures
-join missing on missing.key = failures.key
-where missing.study = $1
-group by all
-order by cells desc, failures.error_class
-"""
 
 
 def plan_lines(plan: Plan) -> Iterator[str]:
@@ -91,18 +67,15 @@ def launch_lines(
 def status_lines(store: Store, names: Sequence[str]) -> Iterator[str]:
     """Progress and failures of the studies `names`, all if empty. Raises StudyNotFoundError."""
     known = store.studies()
-    for name in names:
-        if name not in known:
-            raise StudyNotFoundError(name, known)
-    if not known:
+    if not known and not names:
         yield f"{store.root}: no study was launched into this store"
     for name in names or known:
+        report = build_report(store, name, Path())
         yield name
-        for phase, asked, done, diverged, failed, skipped in store.rows(STATUS_QUERY, [name]):
-            parts = [f"{done}/{asked} cells done"]
-            counts = (("diverged", diverged), ("failed", failed), ("skipped", skipped))
-            parts += [f"{count} {word}" for word, count in counts if count]
-            yield f"  {phase}: {', '.join(parts)}"
-        for error_class, message, cells in store.rows(FAILURES_QUERY, [name])[:SHOWN_REASONS]:
-            yield f"  {cells} failed ({error_class}): {message}"
+        for tally in report.tallies:
+            counts = [f"{count} {status}" for status, count in tally.counts.items() if count]
+            yield f"  {tally.phase}: {', '.join(counts)} of {tally.num_planned} cells"
+        for failure in report.failures[:SHOWN_REASONS]:
+            yield f"  {failure.num_cells} failed ({failure.error_class}): {failure.error_message}"
+            yield f"    such as {failure.example}"
     yield from (f"damaged: {file.path.name}: {file.reason}" for file in store.damaged)

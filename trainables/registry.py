@@ -17,6 +17,7 @@ from __future__ import annotations
 import difflib
 import functools
 import importlib
+import importlib.util
 import inspect
 import math
 import sys
@@ -198,7 +199,7 @@ class Registry(Generic[T]):
             importlib.import_module(self._modules[name])
         elif self._group and (found := entry_points(group=self._group, name=name)):
             next(iter(found)).load()
-        elif "." in name or ":" in name:
+        elif "." in name or ":" in name or _is_module(name):
             self._load_path(name)
 
     def _load_path(self, path: str) -> None:
@@ -226,6 +227,11 @@ class Registry(Generic[T]):
         else:
             offered = ", ".join(f"{module_name}:{name}" for name in sorted(own)) or "none"
             raise UnknownComponentError(f"{self.kind} '{path}': this module registers {offered}")
+
+
+def _is_module(name: str) -> bool:
+    """Whether a plain name is a module that can be imported."""
+    return name.isidentifier() and importlib.util.find_spec(name) is not None
 
 
 def nearest(word: str, candidates: Any) -> str | None:

@@ -1,4 +1,4 @@
-"""The promises of `launch`, tried as a user would: by the command line, its words and exit codes."""
+"""The promises of `launch`, tried as a user would: words and exit codes of the command line."""
 
 from __future__ import annotations
 
@@ -45,16 +45,8 @@ def test_a_study_runs_grows_and_rests(orchestrator, study: Path, tmp_path: Path)
 def test_a_cell_is_the_same_alone_and_after_others(orchestrator, study: Path, tmp_path) -> None:
     """Workers are reused, so any state that leaked from cell to cell would show here."""
     orchestrator("launch", study, "resources.max_concurrent=1")
-    together = (
-        {row["key"]: row for row in cells(orchestrator, "key, epoch_curve, loss")}
-        if False
-        else {
-            row["key"]: row
-            for row in cells(
-                orchestrator, "key, test_accuracy, test_loss, train_loss, memorization"
-            )
-        }
-    )
+    figures = "key, test_accuracy, test_loss, train_loss, memorization"
+    together = {row["key"]: row for row in cells(orchestrator, figures)}
     alone = orchestrator(
         "launch",
         study,
@@ -68,7 +60,7 @@ def test_a_cell_is_the_same_alone_and_after_others(orchestrator, study: Path, tm
     (row,) = json.loads(
         orchestrator(
             "sql",
-            "select key, test_accuracy, test_loss, train_loss, memorization from cells",
+            f"select {figures} from cells",
             "--json",
             "--store",
             tmp_path / "alone",
