@@ -226,7 +226,7 @@ def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
 
 def _override(data: dict[str, Any], places: dict[KeyPath, Place], override: str) -> None:
     """Set one dotted key in place. Raises StudyError."""
-    origin = f"override '{override}'"
+    origin = f"override {override!r}"
     key, equals, text = override.partition("=")
     if not equals or not key.strip():
         raise StudyError("an override reads key=value", (origin, 1, 1))

@@ -8,9 +8,9 @@ is found when the cells are made.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from orchestrator.packing import Resources
 from orchestrator.source import KeyPath, Source, StudyError
@@ -34,6 +34,15 @@ def _seed_list(value: Any) -> Any:
         return list(range(min(value, 1_000_000)))
     return value
 
+
+def _equally_long(group: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    if len({len(values) for values in group.values()}) > 1:
+        raise ValueError("lists that advance together must have the same length")
+    return group
+
+
+Zipped = Annotated[dict[str, list[Any]], AfterValidator(_equally_long)]
+"""Field → values; the fields of one group advance together."""
 
 Seed = Annotated[int, Field(ge=0, strict=True)]
 Seeds = Annotated[tuple[Seed, ...], BeforeValidator(_seed_list), Field(min_length=1)]
@@ -76,14 +85,7 @@ class Block(Model):
 
     cell: Axes = Field(default_factory=dict)
     grid: Axes = Field(default_factory=dict)
-    zip: tuple[dict[str, list[Any]], ...] = ()
-
-    @model_validator(mode="after")
-    def _zipped_lists_are_equally_long(self) -> Self:
-        for group in self.zip:
-            if len({len(values) for values in group.values()}) > 1:
-                raise ValueError("lists that advance together must have the same length")
-        return self
+    zip: tuple[Zipped, ...] = ()
 
 
 class Phase(Block):
@@ -105,7 +107,7 @@ class Study(Model):
     losses: dict[str, Any] = Field(default_factory=dict)
     seeds: Seeds = (0,)
     grid: Axes = Field(default_factory=dict)
-    zip: tuple[dict[str, list[Any]], ...] = ()
+    zip: tuple[Zipped, ...] = ()
     blocks: tuple[Block, ...] = ()
     skip: tuple[Skip, ...] = ()
     phases: dict[str, Phase] = Field(default_factory=dict)

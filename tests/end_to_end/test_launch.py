@@ -105,7 +105,7 @@ def test_phases_pick_and_share_cells(orchestrator, study: Path) -> None:
     text = study.read_text()
     head, _, _ = text.partition("grid:")
     study.write_text(
-        head.replace("learning_rate: 0.05\n", "")
+        head.replace("  learning_rate: 0.05\n", "")
         + """
 phases:
   search:
@@ -122,7 +122,7 @@ tables:
     ended = orchestrator("launch", study)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     picks = orchestrator("sql", "select value, at_edge from picks", "--csv").stdout.splitlines()
-    assert picks[1:] == ["0.05,true", "0.05,true"]
+    assert picks[1:] == ["0.05,True", "0.05,True"]
     assert len(cells(orchestrator)) == 12  # 8 searched, 4 noisy; the clean ones are shared
 
 

@@ -88,8 +88,8 @@ def launch(study: Path, store: Path) -> subprocess.Popen[bytes]:
     """The command line, with a checkpoint after every epoch."""
     command = [sys.executable, "-m", "orchestrator", "launch", str(study)]
     options = ["--store", str(store), "--checkpoint-seconds", "0"]
-    log = (store.parent / f"{store.name}.log").open("ab")
-    return subprocess.Popen([*command, *options], stdout=log, stderr=log)
+    with (store.parent / f"{store.name}.log").open("ab") as log:
+        return subprocess.Popen([*command, *options], stdout=log, stderr=log)
 
 
 def strike(driver: subprocess.Popen[bytes], kind: str, rng: random.Random, most: int) -> int:
@@ -138,9 +138,9 @@ def descendants(pid: int) -> list[int]:
 
 
 def is_busy_worker(pid: int) -> bool:
-    """Whether a process is a Ray worker that runs cells."""
+    """Whether a process is a Ray worker that runs cells (Tune names the actor so)."""
     try:
-        return b"ray::run_trial" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        return b"ray::ImplicitFunc" in Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return False
 

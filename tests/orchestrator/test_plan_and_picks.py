@@ -1,0 +1,86 @@
+"""Plan against the store, picks from results, order of trials."""
+
+from __future__ import annotations
+
+from orchestrator.packing import order_trials
+from orchestrator.phases import pick_values
+from orchestrator.plan import Standing, make_plan
+from orchestrator.study import PickRule
+from storage.store import CellState
+
+GRID = "grid: {loss: [CE, genCE]}\nseeds: 2\nskip: [{when: {loss: genCE, seed: 1}, because: no}]\n"
+
+
+def state(cell, outcome: str, **changes) -> CellState:
+    values = {
+        "key": cell.key,
+        "base_key": cell.base_key,
+        "outcome": outcome,
+        "revisions": cell.revisions,
+        "num_failures": 0,
+        "error_class": None,
+        "error_message": None,
+        "seconds": 1.0,
+    }
+    return CellState(**{**values, **changes})
+
+
+def test_verdicts_and_reasons(cells) -> None:
+    ce0, ce1, gce0, gce1 = cells(GRID)
+    states = [
+        state(ce0.cell, "diverged"),
+        state(ce1.cell, "failed", num_failures=2, error_message="boom"),
+        state(gce0.cell, "finished", key="0" * 64, revisions={"loss": 0}),
+    ]
+    plan = make_plan((ce0, ce1, gce0, gce1), states)
+    assert [verdict.standing for _, verdict in plan.entries] == [
+        Standing.DONE,
+        Standing.FAILED,
+        Standing.STALE,
+        Standing.SKIPPED,
+    ]
+    reasons = [verdict.reason for _, verdict in plan.entries]
+    assert reasons[1] == "2 failed attempts: boom"
+    assert "loss 0 → 1" in reasons[2]
+    assert [c.key for c in plan.to_run("main")] == [ce1.cell.key, gce0.cell.key]
+    assert not plan.is_complete
+    assert plan.num_done("main") == 1
+
+
+RATES = "grid: {loss: [CE], learning_rate: [0.1, 0.2, 0.3]}\nseeds: 2\n"
+RULE = PickRule(field="learning_rate")
+
+
+def scores(found, values: dict[str, list[float | None]]):
+    return {
+        c.cell.key: [values[c.axes["learning_rate"]][c.seed]] for c in found if c.cell is not None
+    }
+
+
+def test_the_largest_seed_mean_wins_with_its_runner_up(cells) -> None:
+    found = cells(RATES)
+    curves = scores(found, {"0.1": [0.5, 0.7], "0.2": [0.9, 0.8], "0.3": [0.99, 0.1]})
+    (pick,) = pick_values("main", RULE, found, curves)
+    assert (pick.value, pick.runner_up, pick.num_seeds) == (0.2, 0.1, 2)
+    assert (pick.at_edge, pick.is_tie) == (False, False)
+    assert "selected on test data" in pick.rule
+
+
+def test_ties_go_to_the_first_and_edges_are_flagged(cells) -> None:
+    found = cells(RATES)
+    curves = scores(found, {"0.1": [0.5, 0.5], "0.2": [0.1, 0.1], "0.3": [0.5, 0.5]})
+    (pick,) = pick_values("main", RULE, found, curves)
+    assert (pick.value, pick.is_tie, pick.at_edge) == (0.1, True, True)
+
+
+def test_nothing_is_picked_while_a_result_is_missing(cells) -> None:
+    found = cells(RATES)
+    curves = scores(found, {"0.1": [0.5, 0.5], "0.2": [0.1, 0.1], "0.3": [0.5, 0.5]})
+    curves.pop(found[-1].cell.key)
+    assert pick_values("main", RULE, found, curves) == ()
+
+
+def test_trials_run_seed_by_seed_and_longest_first(cells) -> None:
+    found = [c.cell for c in cells("grid: {loss: [CE], epochs: [1, 3]}\nseeds: 2\n")]
+    ordered = order_trials([*found, *found])
+    assert [(c.config.seed, c.config.epochs) for c in ordered] == [(0, 3), (0, 1), (1, 3), (1, 1)]
