@@ -143,8 +143,8 @@ def launch(
     if ended.signal is not None:
         show([f"stopped; the same command resumes: orchestrator launch {study}"])
         raise typer.Exit(SIGNALLED + ended.signal)
-    _show_report(opened.study.name, study.parent, store, ReportFormat.TERMINAL)
-    pages = _write_reports(opened.study.name, study.parent, store)
+    _show_report(opened.study.name, store, ReportFormat.TERMINAL)
+    pages = _write_reports(opened.study.name, store)
     show(launch_lines(ended, study, store, pages))
     raise typer.Exit(DONE if ended.plan.is_complete else INCOMPLETE)
 
@@ -175,11 +175,11 @@ def report(
     from storage.reporting.report import StudyNotFoundError
 
     with one_line_errors(StudyNotFoundError):
-        name, base = study_name(study), Path(study).parent
+        name = study_name(study)
         if page:
-            show([f"written: {path}" for path in _write_reports(name, base, store)])
+            show([f"written: {path}" for path in _write_reports(name, store)])
         else:
-            _show_report(name, base, store, format)
+            _show_report(name, store, format)
 
 
 @app.command(
@@ -279,12 +279,13 @@ def study_name(given: str) -> str:
     return Path(given).stem if given.endswith((".yaml", ".yml")) else given
 
 
-def _show_report(name: str, base: Path, store: Path, chosen: ReportFormat) -> None:
+def _show_report(name: str, root: Path, chosen: ReportFormat) -> None:
     from storage import Store
     from storage.reporting.render import RENDERERS, terminal
     from storage.reporting.report import build_report
 
-    built = build_report(Store(store), name, base)
+    store = Store(root)
+    built = build_report(store, name, _study_folder(store, name))
     if chosen is ReportFormat.TERMINAL:
         from rich.console import Console
 
@@ -293,8 +294,15 @@ def _show_report(name: str, base: Path, store: Path, chosen: ReportFormat) -> No
         show([RENDERERS[chosen](built).rstrip("\n")])
 
 
-def _write_reports(name: str, base: Path, store: Path) -> tuple[Path, Path]:
+def _write_reports(name: str, root: Path) -> tuple[Path, Path]:
     from storage import Store
     from storage.reporting.publish import write_reports
 
-    return write_reports(Store(store), name, base)
+    store = Store(root)
+    return write_reports(store, name, _study_folder(store, name))
+
+
+def _study_folder(store: Store, name: str) -> Path:
+    """Where the study's file lay at its launch; its published tables are found from there."""
+    record = store.study(name)
+    return Path(record.source_path).parent if record else Path()

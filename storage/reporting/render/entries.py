@@ -5,7 +5,7 @@ They are chosen here, once for every text format.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from storage.reporting.caption import caption
 from storage.reporting.evidence import Status
@@ -18,6 +18,9 @@ from storage.reporting.table import Entry, Header, Table
 NOTHING, NOT_PLANNED, UNDEFINED = "—", "·", "n/a"
 DIVERGED, AT_CHANCE, FAILED, STALE = "†", "≈", "✗", "↩"
 PARTIAL, OTHER_N = "(i/n)", "(n)"
+
+LISTED = 6
+"""Places named one by one in a note."""
 
 LEGEND = {
     NOTHING: "no result",
@@ -162,10 +165,16 @@ def _comparison_notes(comparison: Comparison) -> Iterator[str]:
     yield _agreement_words(agreement) if agreement else "No pair has an error on both sides"
     yield from notes(comparison.pairs)
     if comparison.only_ours:
-        places = (", ".join((*row, *column)) for row, column in comparison.only_ours)
-        yield f"Ours without a published number: {'; '.join(places)}"
+        places = [", ".join((*row, *column)) for row, column in comparison.only_ours]
+        yield f"Ours without a published number: {_listed(places)}"
     if comparison.only_published:
-        yield f"Published without one of ours: {'; '.join(comparison.only_published)}"
+        yield f"Published without one of ours: {_listed(comparison.only_published)}"
+
+
+def _listed(places: Sequence[str]) -> str:
+    """The first few, and how many more there are."""
+    more = len(places) - LISTED
+    return "; ".join(places[:LISTED]) + (f"; and {more} more" if more > 0 else "")
 
 
 def _agreement_words(agreement: Agreement) -> str:

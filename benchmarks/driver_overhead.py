@@ -1,0 +1,102 @@
+"""What a launch costs per cell beyond the cell itself.
+
+    python benchmarks/driver_overhead.py --cells 200 2000
+
+The cells are as near to nothing as real ones can be (one step on 20 synthetic images), go the whole
+way through Ray Tune, training function and landing, and are compared with the same cells run one
+after another in this process. Also: files left, and `orchestrator sql` from start to answer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+STUDY = """
+study: noop
+cell:
+  dataset: {name: synthetic, like: mnist, images: 20}
+  architecture: {name: mlp, hidden: [1]}
+  loss: ce
+  learning_rate: 0.1
+  epochs: 1
+"""
+
+
+def orchestrate(*arguments: str) -> float:
+    """Seconds of a whole command, from its start to its end."""
+    started = time.perf_counter()
+    subprocess.run(
+        [sys.executable, "-m", "orchestrator", *arguments], check=True, stdout=subprocess.DEVNULL
+    )
+    return time.perf_counter() - started
+
+
+def direct_seconds_per_cell(folder: Path, count: int) -> float:
+    """The same cells in this process: training and landing, no Ray, one at a time."""
+    import torch
+
+    from orchestrator.launch import LaunchOptions, open_study
+    from orchestrator.trial import LaunchSettings, Task, run_cell
+
+    torch.set_num_threads(1)
+    opened = open_study(folder / "noop.yaml", [f"seeds={count + 1}"])
+    options = LaunchOptions(folder / "direct", folder)
+    settings = LaunchSettings(
+        store=str(options.store),
+        data_root=str(folder),
+        study="noop",
+        launch="direct",
+        threads=1,
+        device="cpu",
+        checkpoint_seconds=60,
+        code_version="",
+        code_dirty=None,
+        packages="{}",
+        drain_file=str(folder / "drain"),
+    )
+    cells = [entry.cell for entry in opened.expand({}) if entry.cell]
+    tasks = [Task(c.key, c.base_key, c.revisions, c.config.to_dict()) for c in cells]
+    run_cell(tasks[0], settings, on_epoch=lambda _: None)
+    started = time.perf_counter()
+    for task in tasks[1:]:
+        run_cell(task, settings, on_epoch=lambda _: None)
+    return (time.perf_counter() - started) / count
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cells", type=int, nargs="+", default=[200, 2000])
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "noop.yaml").write_text(STUDY)
+        direct = direct_seconds_per_cell(folder, 100)
+        print(f"one cell in this process, without Ray: {1000 * direct:.1f} ms")
+        empty = orchestrate(
+            "launch", str(folder / "noop.yaml"), "seeds=1", "--store", f"{folder}/1"
+        )
+        print(f"a launch of one cell: {empty:.1f} s")
+        for count in chosen.cells:
+            store = folder / str(count)
+            options = ["--store", str(store)]
+            wall = orchestrate("launch", str(folder / "noop.yaml"), f"seeds={count}", *options)
+            per_cell = (wall - empty) / (count - 1)
+            files = sum(path.is_file() for path in store.rglob("*"))
+            answers = sorted(
+                orchestrate("sql", "select avg(test_accuracy) from cells", *options)
+                for _ in range(5)
+            )
+            print(
+                f"{count} cells: {1000 * per_cell:.1f} ms a cell, of which Ray and driver "
+                f"{1000 * (per_cell - direct / 2):.1f} ms (two workers); {files} files left; "
+                f"sql from start to answer {answers[2]:.2f} s (median of 5)"
+            )
+
+
+if __name__ == "__main__":
+    main()
