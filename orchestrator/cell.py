@@ -1,8 +1,8 @@
-"""One training run with its identity.
+"""One training run with its identity, and how a study asks for it.
 
 The key is the SHA-256 of a canonical form of everything that moves the run's numbers. Defaults are
 left out of it, so a new defaulted field renames no cell; a component's revision stands in it unless
-it is 1. Knows nothing of studies, stores or machines.
+it is 1. Knows nothing of stores or machines.
 """
 
 from __future__ import annotations
@@ -42,6 +42,31 @@ class Cell:
     key: str
     base_key: str
     revisions: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class StudyCell:
+    """One cell as the study asks for it.
+
+    Args:
+        phase: name of its phase.
+        position: place in the study's order.
+        seed: replicate.
+        axes: field → value as the study writes it; the loss by its label.
+        fields: plain values of the cell.
+        cell: the run; None while a pick is pending, or if it is skipped.
+        skipped: reason why the study leaves it out.
+        pending: the pick it waits for.
+    """
+
+    phase: str
+    position: int
+    seed: int
+    axes: Mapping[str, str]
+    fields: Mapping[str, Any]
+    cell: Cell | None
+    skipped: str | None = None
+    pending: str | None = None
 
 
 def make_cell(config: TrainingConfig, catalog: Catalog) -> Cell:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.cell import Catalog, Cell, make_cell
+from orchestrator.cell import Catalog, Cell, StudyCell, make_cell
 from orchestrator.phases import Pick
 from orchestrator.source import KeyPath, Source
 from orchestrator.study import ALL, Block, Phase, Skip, Study, pick_reference, smoke_fields
@@ -19,31 +19,6 @@ from trainables.registry import ComponentError, nearest
 
 Picks = Mapping[tuple[str, str], tuple[Pick, ...]]
 """(phase, name of the pick) → one pick per group."""
-
-
-@dataclass(frozen=True)
-class StudyCell:
-    """One cell as the study asks for it.
-
-    Args:
-        phase: name of its phase.
-        position: place in the study's order.
-        seed: replicate.
-        axes: field → value as the study writes it; the loss by its label.
-        fields: plain values of the cell.
-        cell: the run; None while a pick is pending, or if it is skipped.
-        skipped: reason why the study leaves it out.
-        pending: the pick it waits for.
-    """
-
-    phase: str
-    position: int
-    seed: int
-    axes: Mapping[str, str]
-    fields: Mapping[str, Any]
-    cell: Cell | None
-    skipped: str | None = None
-    pending: str | None = None
 
 
 PENDING = "pending"

@@ -15,9 +15,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.cell import Cell
+from orchestrator.cell import Cell, StudyCell
 from orchestrator.drain import Drain
-from orchestrator.grid import StudyCell, display, expand
+from orchestrator.grid import display, expand
 from orchestrator.packing import order_trials
 from orchestrator.phases import Pick, pick_values
 from orchestrator.plan import Plan, make_plan

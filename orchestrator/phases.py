@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from orchestrator.cell import StudyCell
 from orchestrator.study import PickRule
-
-if TYPE_CHECKING:
-    from orchestrator.grid import StudyCell
 
 Curves = Mapping[str, Sequence[float | None]]
 """Cell key → per-epoch values of the rule's metric, for cells that have a result."""

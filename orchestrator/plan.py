@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from orchestrator.cell import Cell
-from orchestrator.grid import StudyCell
+from orchestrator.cell import Cell, StudyCell
 from storage.schema import Outcome
 from storage.store import CellState
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.grid import StudyCell, expand
+from orchestrator.cell import StudyCell
+from orchestrator.grid import expand
 from orchestrator.source import Source, load_source
 from orchestrator.study import Study, parse_study
 from trainables import catalog
