@@ -80,10 +80,14 @@ class PaddedCrop:
         return windows[chosen, :, draws[:, 0], draws[:, 1]]
 
 
-@AUGMENTATIONS.register("rotation")
+@AUGMENTATIONS.register("rotation", revision=2)
 @dataclass(frozen=True)
 class Rotation:
     """Rotate by a random angle around the centre; nearest pixel, black outside.
+
+    Source pixels are found in the 16-bit fixed-point arithmetic of Pillow, so an image turns into
+    what torchvision's `RandomRotation` makes of a Pillow image at that angle, bit for bit, and into
+    the same on every device.
 
     Args:
         degrees: largest angle, uniform in [-degrees, degrees].
@@ -92,23 +96,49 @@ class Rotation:
     degrees: Annotated[float, Range(0, 180, low_open=True)]
 
     def draw(self, num_images: int, generator: Generator) -> Tensor:
-        """float32 [N]: angle in radians."""
+        """float64 [N, 2]: cosine and sine of the angle, counter-clockwise."""
         import torch
 
-        uniform = torch.rand(num_images, generator=generator) * 2 - 1
-        return (uniform * self.degrees).deg2rad()
+        uniform = torch.rand(num_images, generator=generator, dtype=torch.float64) * 2 - 1
+        angles = (uniform * self.degrees).deg2rad()
+        return torch.stack([angles.cos(), angles.sin()], dim=1)
 
     def apply(self, images: Tensor, draws: Tensor) -> Tensor:
-        """Sample each target pixel from where the rotation puts it."""
+        """One gather of the pixel that each target pixel comes from."""
         import torch
 
-        cosine, sine, zero = draws.cos(), draws.sin(), torch.zeros_like(draws)
-        ratio = images.shape[-2] / images.shape[-1]
-        rows = torch.stack([cosine, -sine * ratio, zero, sine / ratio, cosine, zero], dim=1)
-        grid = torch.nn.functional.affine_grid(
-            rows.view(-1, 2, 3), list(images.shape), align_corners=False
-        )
-        turned = torch.nn.functional.grid_sample(
-            images.float(), grid, mode="nearest", align_corners=False
-        )
-        return turned.to(images.dtype)
+        height, width = images.shape[-2:]
+        rows, columns = _rotated_places(draws, height, width)
+        is_inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
+        source = torch.where(is_inside, rows * width + columns, 0).long().flatten(1)
+        pixels = images.flatten(2)
+        turned: Tensor = pixels.gather(2, source[:, None].expand_as(pixels)).view_as(images)
+        return turned * is_inside[:, None]
+
+
+FRACTION_BITS = 16
+
+
+def _rotated_places(draws: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
+    """Where each target pixel comes from: cosine and sine [B, 2] → rows, columns int32 [B, H, W].
+
+    The rotation turns pixel centres (x + ½, y + ½) around the image's centre (W/2, H/2).
+    """
+    import torch
+
+    cosine, sine = draws[:, :, None, None].unbind(1)
+    middle_x, middle_y = (1 - width) / 2, (1 - height) / 2
+    first_column = _fixed_point(width / 2 + cosine * middle_x - sine * middle_y)
+    first_row = _fixed_point(height / 2 + sine * middle_x + cosine * middle_y)
+    along, across = _fixed_point(cosine), _fixed_point(sine)
+    x = torch.arange(width, dtype=torch.int32, device=draws.device)
+    y = torch.arange(height, dtype=torch.int32, device=draws.device)[:, None]
+    columns = first_column + along * x - across * y
+    rows = first_row + across * x + along * y
+    return rows >> FRACTION_BITS, columns >> FRACTION_BITS
+
+
+def _fixed_point(values: Tensor) -> Tensor:
+    """The nearest multiple of 2^-16, as int32 multiples."""
+    multiples: Tensor = values * 2**FRACTION_BITS
+    return (multiples + 0.5).floor().int()

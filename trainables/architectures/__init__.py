@@ -1,7 +1,8 @@
 """Networks, each built for an input shape and a class count, with its weights drawn explicitly.
 
 An architecture is a callable `build(shape, num_classes, generator) -> nn.Module` that returns raw
-logits [N, K] for images float [N, C, H, W]; initial weights come from the generator alone.
+logits [N, K] for images float [N, C, H, W]; initial weights come from the generator alone. The
+modules named in the table import torch when a network is built, not when its name is looked up.
 """
 
 from __future__ import annotations
@@ -27,6 +28,11 @@ ARCHITECTURES: Registry[Architecture] = Registry(
         "resnet44": "trainables.architectures.resnet_cifar",
         "resnet56": "trainables.architectures.resnet_cifar",
         "resnet110": "trainables.architectures.resnet_cifar",
+        "resnet18": "trainables.architectures.resnet",
+        "resnet34": "trainables.architectures.resnet",
+        "resnet50": "trainables.architectures.large_images",
+        "wide_resnet101_2": "trainables.architectures.large_images",
+        "googlenet_bn": "trainables.architectures.large_images",
     },
     group="orchestrator.architectures",
 )

@@ -43,6 +43,8 @@ NOISES: Registry[NoiseModel] = Registry(
         "none": "trainables.noise.none",
         "symmetric": "trainables.noise.symmetric",
         "asymmetric": "trainables.noise.asymmetric",
+        "matrix": "trainables.noise.matrix",
+        "human": "trainables.noise.human",
     },
     group="orchestrator.noises",
 )

@@ -1,0 +1,82 @@
+"""Networks for images of about 224 × 224 as torchvision lays them out, with weights of our own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from trainables.architectures import ARCHITECTURES
+
+if TYPE_CHECKING:
+    from torch import Generator
+    from torch.nn import Module
+
+
+@ARCHITECTURES.register("resnet50")
+def resnet50(shape: tuple[int, int, int], num_classes: int, generator: Generator) -> Module:
+    """ResNet-50 with the stride in the 3 × 3 convolution; Kaiming-normal weights, zero biases.
+
+    25,557,032 parameters for 1000 classes.
+
+    Source: He et al., Deep Residual Learning (arXiv 1512.03385), table 1.
+    """
+    return _bottleneck_network("resnet50", shape, num_classes, generator)
+
+
+@ARCHITECTURES.register("wide_resnet101_2")
+def wide_resnet101_2(shape: tuple[int, int, int], num_classes: int, generator: Generator) -> Module:
+    """ResNet-101 with inner widths doubled; Kaiming-normal weights, zero biases.
+
+    126,886,696 parameters for 1000 classes.
+
+    Source: Zagoruyko & Komodakis, Wide Residual Networks (arXiv 1605.07146); Staats et al.
+    (arXiv 2306.05497), sec. 4, on WebVision.
+    """
+    return _bottleneck_network("wide_resnet101_2", shape, num_classes, generator)
+
+
+@ARCHITECTURES.register("googlenet_bn")
+def googlenet_bn(shape: tuple[int, int, int], num_classes: int, generator: Generator) -> Module:
+    """GoogLeNet with batch normalisation, without auxiliary classifiers and without dropout.
+
+    Batch normalisation replaced dropout in this network, and no random number is drawn outside the
+    run's generators. Kaiming-normal weights, zero biases.
+
+    6,624,904 parameters for 1000 classes, 6,240,529 for the 625 persons of MARS.
+
+    Source: Szegedy et al., Going Deeper with Convolutions (arXiv 1409.4842); Ioffe & Szegedy, Batch
+    Normalization (arXiv 1502.03167), sec. 4.2; Wang et al. (arXiv 1903.12141), sec. 5, on MARS.
+    """
+    from torch import nn
+    from torchvision.models import GoogLeNet
+
+    from trainables.architectures.initialization import kaiming_normal
+
+    def make() -> Module:
+        network = GoogLeNet(num_classes, aux_logits=False, init_weights=False)
+        network.conv1.conv = _first_convolution(shape[0])
+        network.dropout = nn.Identity()
+        return cast("Module", network)
+
+    return kaiming_normal(make, generator)
+
+
+def _bottleneck_network(
+    name: str, shape: tuple[int, int, int], num_classes: int, generator: Generator
+) -> Module:
+    from torchvision.models import get_model
+
+    from trainables.architectures.initialization import kaiming_normal
+
+    def make() -> Module:
+        network = get_model(name, weights=None, num_classes=num_classes)
+        network.conv1 = _first_convolution(shape[0])
+        return cast("Module", network)
+
+    return kaiming_normal(make, generator)
+
+
+def _first_convolution(channels: int) -> Module:
+    """The one of torchvision's networks, for images of any number of channels."""
+    from torch import nn
+
+    return nn.Conv2d(channels, 64, kernel_size=7, stride=2, padding=3, bias=False)
