@@ -2,12 +2,17 @@
 
 `build_loss` is the public door. A loss is a callable `loss(logits [N, K], labels [N]) -> [N]`:
 differentiable, any floating dtype, on the device of its input, class count read from the logits.
+Built-in losses take any number of leading axes in place of N, never wait for the device, and keep
+value and gradient finite for finite logits.
+
+Two optional attributes say more about a loss: `is_gradient_rule = True` (its gradient is not the
+derivative of its value) and the members of `PruningLoss`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from trainables.config import Choice
 from trainables.registry import Parameter, ParameterError, Range, Registry
@@ -16,6 +21,32 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Loss = Callable[["Tensor", "Tensor"], "Tensor"]
+
+
+@runtime_checkable
+class PruningLoss(Protocol):
+    """A loss that is trained by turns with a choice of the training samples.
+
+    Samples carry a weight w_i, 1 at first. An epoch minimises the mean of w_i · kept_loss_i over
+    each batch (divided by the batch size, pruned samples included). Where `prunes_after(e)` holds
+    for e finished epochs, a pass over the training set without augmentation, in evaluation mode,
+    sets w_i = 1 where `keeps`, else 0, for all samples, the pruned ones too. The published schedule
+    takes the network with the best validation accuracy for the pass and goes on with the current.
+    The call itself stays the truncated loss of its definition.
+    """
+
+    def __call__(self, logits: Tensor, labels: Tensor) -> Tensor: ...
+
+    @property
+    def kept_loss(self) -> Loss:
+        """Loss of a sample that is kept."""
+
+    def keeps(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """logits [N, K], labels int64 [N] → bool [N]."""
+
+    def prunes_after(self, epoch: int) -> bool:
+        """Whether a pass follows `epoch` finished epochs."""
+
 
 LOGIT_BIAS = (
     Parameter("logit_bias", float | tuple[float, ...], 0.0, Range()),
@@ -29,6 +60,16 @@ LOSSES: Registry[Loss] = Registry(
         "ce": "trainables.losses.ce",
         "mae": "trainables.losses.mae",
         "gce": "trainables.losses.gce",
+        "tgce": "trainables.losses.gce",
+        "sce": "trainables.losses.sce",
+        "bitempered": "trainables.losses.bitempered",
+        "nce": "trainables.losses.normalized",
+        "nfl": "trainables.losses.normalized",
+        "agce": "trainables.losses.agce",
+        "nfl_mae": "trainables.losses.combined",
+        "nce_mae": "trainables.losses.combined",
+        "nce_agce": "trainables.losses.combined",
+        "imae": "trainables.losses.imae",
     },
     common=LOGIT_BIAS,
     group="orchestrator.losses",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from trainables.losses import LOSSES
+from trainables.losses.softmax import labelled_log_probability
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,8 +26,3 @@ class CrossEntropy:
     def __call__(self, logits: Tensor, labels: Tensor) -> Tensor:
         """logits [N, K] of any float dtype, labels int64 [N] → [N]."""
         return -labelled_log_probability(logits, labels)
-
-
-def labelled_log_probability(logits: Tensor, labels: Tensor) -> Tensor:
-    """log a_k of the labelled class: logits [N, K], labels [N] → [N]. Finite for finite logits."""
-    return logits.log_softmax(dim=-1).gather(-1, labels.unsqueeze(-1)).squeeze(-1)

@@ -32,10 +32,19 @@ class BiasedLoss:
 
 
 def add_logit_bias(logits: Tensor, labels: Tensor, bias: float | Tensor) -> Tensor:
-    """z + ε e_k: logits [N, K], labels int64 [N], bias a number or one-element tensor → [N, K]."""
-    from torch.nn.functional import one_hot
+    """z + ε e_k: logits [..., K], labels int64 [...] → [..., K].
 
-    return logits + bias * one_hot(labels, logits.shape[-1]).to(logits.dtype)
+    Args:
+        bias: ε, a number or a tensor that broadcasts against `labels` (a device scalar keeps a
+            captured graph valid when ε changes).
+    """
+    import torch
+
+    classes = torch.arange(logits.shape[-1], device=labels.device)
+    is_labelled = (labels.unsqueeze(-1) == classes).to(logits.dtype)
+    if isinstance(bias, torch.Tensor):
+        bias = bias.to(logits.dtype).unsqueeze(-1)
+    return logits + bias * is_labelled
 
 
 def logit_bias_at(loss: Choice, epoch: int) -> float:

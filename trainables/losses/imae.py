@@ -1,0 +1,46 @@
+"""IMAE: the value of MAE, its gradient reweighted."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from trainables.losses import LOSSES
+from trainables.losses.gradient import at_least_float32, with_gradient
+from trainables.losses.softmax import split_softmax
+from trainables.registry import Range
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@LOSSES.register("imae")
+@dataclass(frozen=True)
+class ImprovedMeanAbsoluteError:
+    """Value L(z, k) = 2 (1 - p) with p = a_k, a = softmax(z); the gradient is a rule of its own.
+
+    δ_k = -w / 2 and δ_n = w a_n / (2 (1 - p)) for n ≠ k, with the weight w = exp(T p (1 - p)), the
+    L1 norm of the gradient: uncertain samples count most. The value is bounded by 2 and symmetric.
+    The gradient is not the derivative of any bounded loss: w >= 1 also where the network
+    contradicts the label or is sure of it, so T = 0 gives every sample the same weight.
+
+    Args:
+        temperature: T in [0, 300], default 8 as published for noisy training sets; 0.5 for clean.
+
+    Source: Wang et al., IMAE (arXiv 1903.12141), eq. 21-22.
+    """
+
+    is_gradient_rule: ClassVar[bool] = True
+
+    temperature: Annotated[float, Range(0, 300)] = 8.0
+
+    def __call__(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """logits [N, K] of any float dtype, labels int64 [N] → [N]."""
+        index, plain = labels.unsqueeze(-1), at_least_float32(logits)
+        log_p, rest, _ = split_softmax(plain, labels)
+        weight = (self.temperature * log_p.exp() * rest).exp()
+        # a_n / (1 - p) is the softmax over the other classes, which stays finite at p = 1.
+        shares = plain.scatter(-1, index, -math.inf).softmax(dim=-1)
+        gradient = weight / 2 * shares.scatter(-1, index, -1.0)
+        return with_gradient(logits, 2 * rest.squeeze(-1), gradient)
