@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import pickle
+import struct
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -52,6 +53,9 @@ def read_pt(content: bytes, origin: str) -> Labels:
     """
     import torch
 
+    refusal = f"{origin} is not a file of label vectors"
+    if not zipfile.is_zipfile(io.BytesIO(content)):
+        raise DatasetError(refusal)
     reconstruct = cast("Callable[..., object]", np.empty(0).__reduce__()[0])
     allowed: list[Callable[..., object] | tuple[Callable[..., object], str]] = [
         # The name in files of NumPy 1 and that in files of NumPy 2.
@@ -64,10 +68,19 @@ def read_pt(content: bytes, origin: str) -> Labels:
     try:
         with torch.serialization.safe_globals(allowed):
             loaded = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        raise DatasetError(f"{origin} is not a file of label vectors") from error
+    # A malformed file may fail in any of these ways.
+    except (
+        pickle.UnpicklingError,
+        struct.error,
+        RuntimeError,
+        EOFError,
+        LookupError,
+        TypeError,
+        ValueError,
+    ) as error:
+        raise DatasetError(refusal) from error
     if not isinstance(loaded, dict):
-        raise DatasetError(f"{origin} is not a file of label vectors")
+        raise DatasetError(refusal)
     return _vectors(loaded, origin)
 
 
