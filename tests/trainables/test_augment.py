@@ -49,14 +49,42 @@ def test_crop_is_that_of_torchvision_with_black_padding(shape, padding: int) -> 
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("degrees", [15, 180])
-def test_rotation_is_pillow_s_bit_for_bit() -> None:
-    batch, rotation = images(), Rotation(15)
-    draws = rotation.draw(len(batch), torch.Generator().manual_seed(1))
-    degrees = torch.atan2(draws[:, 1], draws[:, 0]).rad2deg()
-    assert degrees.abs().max() <= 15
-    assert len(degrees.unique()) == len(batch)
+def test_rotation_is_that_of_pillow_bit_for_bit(shape, degrees: float) -> None:
+    batch, rotation = images(shape=shape), Rotation(degrees)
+    draws = rotation.draw(len(batch), seeded(1))
+    angles = torch.atan2(draws[:, 1], draws[:, 0]).rad2deg()
+    assert angles.abs().max() <= degrees
     expected = [
-        oracle.pil_to_tensor(oracle.to_pil_image(image).rotate(float(angle)))
-        for image, angle in zip(batch, degrees, strict=True)
+        oracle.pil_to_tensor(oracle.to_pil_image(image).rotate(math.degrees(math.radians(angle))))
+        for image, angle in zip(batch, angles.tolist(), strict=True)
     ]
     assert torch.equal(rotation.apply(batch, draws), torch.stack(expected))
+
+
+@pytest.mark.parametrize("choice", CHOICES, ids=IDS)
+def test_draws_are_independent_per_image_and_come_from_the_generator(choice: Choice) -> None:
+    augmentation = AUGMENTATIONS.build(choice)
+    before = torch.get_rng_state()
+    draws = augmentation.draw(200, seeded(3))
+    assert torch.equal(before, torch.get_rng_state())
+    assert len(draws) == 200
+    assert len(draws.unique(dim=0)) > 1
+    assert torch.equal(draws, augmentation.draw(200, seeded(3)))
+    assert not torch.equal(draws, augmentation.draw(200, seeded(4)))
+
+
+@pytest.mark.parametrize("choice", CHOICES, ids=IDS)
+def test_a_batch_is_its_images_one_by_one(choice: Choice) -> None:
+    augmentation = AUGMENTATIONS.build(choice)
+    batch = images()
+    draws = augmentation.draw(len(batch), seeded(5))
+    together = augmentation.apply(batch, draws)
+    single = [augmentation.apply(batch[i : i + 1], draws[i : i + 1]) for i in range(len(batch))]
+    assert torch.equal(together, torch.cat(single))
+    assert together.dtype == torch.uint8 and together.shape == batch.shape
+
+
+@pytest.mark.parametrize("parameters", [{}, {"degrees": 0}, {"degrees": 181}])
+def test_rotation_wants_an_angle(parameters) -> None:
+    with pytest.raises(ParameterError, match="degrees"):
+        AUGMENTATIONS.resolve(Choice.of("rotation", **parameters))
