@@ -48,11 +48,18 @@ class Preprocessing:
 
 @dataclass(frozen=True)
 class Batch:
-    """One step's data: images uint8 [B, C, H, W]; labels trained on and true labels, int64 [B]."""
+    """One step's data.
+
+    Args:
+        images: uint8 [B, C, H, W].
+        given, true: labels trained on and true labels, int64 [B].
+        weights: float32 [B] on the samples' losses; None for 1 throughout.
+    """
 
     images: Tensor
     given: Tensor
     true: Tensor
+    weights: Tensor | None
 
 
 class TrainingSums:
@@ -85,11 +92,17 @@ class TrainingSums:
 
 @dataclass(frozen=True)
 class Learner:
-    """A network under training: what a step needs besides its batch."""
+    """A network under training: what a step needs besides its batch.
+
+    Args:
+        loss: the loss as defined, also measured on test data.
+        objective: what a step minimises; another function than `loss` only for a pruning loss.
+    """
 
     network: nn.Module
     optimizer: Optimizer
     loss: Loss
+    objective: Loss
     preprocess: Preprocessing
     arithmetic: Callable[[], AbstractContextManager[object]]
 
@@ -99,7 +112,9 @@ class Learner:
             logits = self.network(self.preprocess(batch.images))
         logits = logits.float()
         biased = add_logit_bias(logits, batch.given, bias) if bias else logits
-        losses = self.loss(biased, batch.given)
+        losses = self.objective(biased, batch.given)
+        if batch.weights is not None:
+            losses = losses * batch.weights
         self.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(losses.mean())
         self.optimizer.step()
@@ -121,6 +136,7 @@ def epoch_batches(
     true: Tensor,
     order: Tensor,
     batch_size: int,
+    weights: Tensor | None,
     augmentations: Sequence[tuple[Augmentation, Tensor]],
 ) -> Iterator[Batch]:
     """Batches in `order` (int64 [N]), the last one as short as it comes; draws per image [N]."""
@@ -129,7 +145,8 @@ def epoch_batches(
         augmented = images[chosen]
         for augmentation, draws in augmentations:
             augmented = augmentation.apply(augmented, draws[start : start + batch_size])
-        yield Batch(augmented, given[chosen], true[chosen])
+        kept = None if weights is None else weights[chosen]
+        yield Batch(augmented, given[chosen], true[chosen], kept)
 
 
 def memory_format_of(network: nn.Module) -> torch.memory_format:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -29,13 +30,8 @@ class TestFigures:
 def evaluate(learner: Learner, images: Tensor, labels: Tensor) -> TestFigures:
     """Figures on images uint8 [N, C, H, W] with true labels int64 [N]."""
     sums = torch.zeros(3, dtype=torch.float64, device=images.device)
-    batch_size = _batch_size(learner, images)
-    learner.network.eval()
-    for start in range(0, len(labels), batch_size):
-        true = labels[start : start + batch_size]
-        with learner.arithmetic():
-            logits = learner.network(learner.preprocess(images[start : start + batch_size]))
-        logits = logits.float()
+    for part, logits in predictions(learner, images):
+        true = labels[part]
         sums += torch.stack(
             [
                 (logits.argmax(dim=1) == true).sum(dtype=torch.float64),
@@ -43,9 +39,20 @@ def evaluate(learner: Learner, images: Tensor, labels: Tensor) -> TestFigures:
                 learner.loss(logits, true).sum(),
             ]
         )
-    learner.network.train()
     accuracy, top5_accuracy, loss = (sums / len(labels)).tolist()
     return TestFigures(accuracy, top5_accuracy, loss)
+
+
+def predictions(learner: Learner, images: Tensor) -> Iterator[tuple[slice, Tensor]]:
+    """Logits float32 [B, K] part by part, in evaluation mode; training mode afterwards."""
+    batch_size = _batch_size(learner, images)
+    learner.network.eval()
+    for start in range(0, len(images), batch_size):
+        part = slice(start, start + batch_size)
+        with learner.arithmetic():
+            logits = learner.network(learner.preprocess(images[part]))
+        yield part, logits.float()
+    learner.network.train()
 
 
 def rank_of(logits: Tensor, labels: Tensor) -> Tensor:

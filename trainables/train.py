@@ -32,12 +32,13 @@ from trainables.engine import (
     matrix_precision,
 )
 from trainables.evaluate import TOP, TestFigures, evaluate
-from trainables.losses import LOSSES
+from trainables.losses import LOSSES, PruningLoss
 from trainables.losses.logit_bias import logit_bias_at
 from trainables.noise import NOISES, NoiseContext
 from trainables.noise.measure import labels_sha256, realized_rate, transition_matrix
 from trainables.normalization import NORMALIZATIONS
 from trainables.optimization import OPTIMIZERS, SCHEDULES
+from trainables.pruning import Pruning
 from trainables.registry import ParameterError
 from trainables.resident import ResidentData, resident_data
 from trainables.seeding import generator
@@ -105,6 +106,7 @@ class _Run:
         self.network = _network(config, self.data, device)
         self.initial_weights_sha256 = _weights_sha256(self.network)
         self.learner = _learner(config, self.data, self.network, device)
+        self.pruning = _pruning(self.learner, self.given)
         self.schedule = SCHEDULES.build(config.schedule)
         self.augmentations = [AUGMENTATIONS.build(choice) for choice in config.augmentation]
         self.records: list[EpochRecord] = []
@@ -121,6 +123,8 @@ class _Run:
         epoch = len(self.records) + 1
         learning_rate = self.config.learning_rate * self.schedule(epoch)
         sums = self._train(epoch, learning_rate)
+        if self.pruning:
+            self.pruning.after(epoch, self.learner, self.data.train_images, self.given)
         test = evaluate(self.learner, self.data.test_images, self.data.test_labels)
         seconds = time.perf_counter() - started
         self.seconds += seconds
@@ -144,6 +148,7 @@ class _Run:
             self.data.train_labels,
             order.to(self.device),
             self.config.batch_size,
+            self.pruning.weights if self.pruning else None,
             augmentations,
         ):
             self.learner.step(batch, bias, sums)
@@ -175,6 +180,7 @@ class _Run:
             "config": self.config.to_dict(),
             "network": self.network.state_dict(),
             "optimizer": self.learner.optimizer.state_dict(),
+            "sample_weights": self.pruning.weights if self.pruning else None,
             "records": [asdict(record) for record in self.records],
             "seconds": self.seconds,
         }
@@ -187,6 +193,8 @@ class _Run:
             return None
         self.network.load_state_dict(state["network"])
         self.learner.optimizer.load_state_dict(state["optimizer"])
+        if self.pruning:
+            self.pruning.weights = state["sample_weights"].to(self.device)
         self.records = [EpochRecord(**record) for record in state["records"]]
         self.seconds = state["seconds"]
         return len(self.records)
@@ -240,7 +248,15 @@ def _learner(
     network.to(memory_format=preprocess.memory_format)
     optimizer = OPTIMIZERS.build(config.optimizer)(network.parameters(), config.learning_rate)
     arithmetic = arithmetic_of(config.precision, device)
-    return Learner(network, optimizer, LOSSES.build(config.loss), preprocess, arithmetic)
+    loss = LOSSES.build(config.loss)
+    objective = loss.kept_loss if isinstance(loss, PruningLoss) else loss
+    return Learner(network, optimizer, loss, objective, preprocess, arithmetic)
+
+
+def _pruning(learner: Learner, given: Tensor) -> Pruning | None:
+    if not isinstance(learner.loss, PruningLoss):
+        return None
+    return Pruning(learner.loss, torch.ones(len(given), device=given.device))
 
 
 def _record(

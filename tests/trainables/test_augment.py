@@ -55,10 +55,33 @@ def test_rotation_is_that_of_pillow_bit_for_bit(shape, degrees: float) -> None:
     angles = torch.atan2(draws[:, 1], draws[:, 0]).rad2deg()
     assert angles.abs().max() <= degrees
     expected = [
-        oracle.pil_to_tensor(oracle.to_pil_image(image).rotate(math.degrees(math.radians(angle))))
+        oracle.pil_to_tensor(oracle.rotate(oracle.to_pil_image(image), angle))
         for image, angle in zip(batch, angles.tolist(), strict=True)
     ]
-    assert torch.equal(rotation.apply(batch, draws), torch.stack(expected))
+    turned = rotation.apply(batch, draws)
+    assert torch.equal(turned, torch.stack(expected))
+    assert (turned == 0).any()
+
+
+def test_crop_offsets_are_uniform_and_independent() -> None:
+    draws = PaddedCrop(4).draw(9000, seeded(2))
+    for counts in (draws[:, 0].bincount(), draws[:, 1].bincount()):
+        assert len(counts) == 9
+        assert (counts - 1000).abs().max() < 5 * math.sqrt(1000)
+    assert torch.corrcoef(draws.double().T)[0, 1].abs() < 0.05
+
+
+def test_flips_are_even_and_angles_uniform() -> None:
+    flips = HorizontalFlip().draw(10_000, seeded(2)).double()
+    assert float(flips.mean()) == pytest.approx(0.5, abs=0.025)
+    draws = Rotation(15).draw(10_000, seeded(2))
+    angles = torch.atan2(draws[:, 1], draws[:, 0]).rad2deg()
+    assert float(angles.mean()) == pytest.approx(0, abs=0.5)
+    assert float(angles.std()) == pytest.approx(15 / math.sqrt(3), rel=0.02)
+
+
+def test_every_registered_augmentation_is_tried() -> None:
+    assert set(AUGMENTATIONS.names()) == set(IDS)
 
 
 @pytest.mark.parametrize("choice", CHOICES, ids=IDS)
@@ -76,11 +99,12 @@ def test_draws_are_independent_per_image_and_come_from_the_generator(choice: Cho
 @pytest.mark.parametrize("choice", CHOICES, ids=IDS)
 def test_a_batch_is_its_images_one_by_one(choice: Choice) -> None:
     augmentation = AUGMENTATIONS.build(choice)
-    batch = images()
+    batch, before = images(), images()
     draws = augmentation.draw(len(batch), seeded(5))
     together = augmentation.apply(batch, draws)
     single = [augmentation.apply(batch[i : i + 1], draws[i : i + 1]) for i in range(len(batch))]
     assert torch.equal(together, torch.cat(single))
+    assert torch.equal(batch, before), "the images were written to"
     assert together.dtype == torch.uint8 and together.shape == batch.shape
 
 

@@ -175,6 +175,29 @@ def test_the_last_batch_is_kept() -> None:
     )
 
 
+PRUNING = {"name": "tgce", "start_prune": 3, "prune_every": 1}
+
+
+def test_pruning_leaves_out_what_the_network_disbelieves() -> None:
+    """Until the first pass truncated L_q is L_q; then wrong labels lose their weight."""
+    settings = {"epochs": 8, "learning_rate": 0.02}
+    plain = run(config(loss={"name": "gce", "q": 0.7}, **settings))
+    pruned = run(config(loss=PRUNING, **settings))
+    losses = [[r.train_loss for r in result.epochs] for result in (plain, pruned)]
+    assert losses[0][:2] == losses[1][:2]
+    assert losses[1][2] < losses[0][2]
+    assert pruned.epochs[-1].memorization <= plain.epochs[-1].memorization
+
+
+def test_resuming_keeps_the_pruned_samples(tmp_path: Path) -> None:
+    given, seen = config(loss=PRUNING, epochs=5), []
+    path = tmp_path / "run.pt"
+    stop = {"checkpoint_path": path, "on_epoch": seen.append}
+    with pytest.raises(TrainingInterrupted):
+        run(given, **stop, should_stop=lambda: len(seen) == 3)
+    assert curve(run(given, checkpoint_path=path)) == curve(run(given))
+
+
 def test_a_configuration_survives_json() -> None:
     given = config(**NETWORKS["resnet"])
     assert TrainingConfig.from_dict(given.to_dict()) == given

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
+
+import torch
 
 from trainables.losses import LOSSES
-from trainables.losses.softmax import labelled_log_probability, one_minus_exp
+from trainables.losses.softmax import LabelledSoftmax, SoftmaxLoss, Term
 from trainables.registry import Range
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 @LOSSES.register("agce")
 @dataclass(frozen=True)
-class AsymmetricGeneralizedCrossEntropy:
+class AsymmetricGeneralizedCrossEntropy(SoftmaxLoss):
     """L(z, k) = ((a + 1)^q - (a + a_k)^q) / q with a_k the labelled softmax output.
 
     Bounded by ((a + 1)^q - a^q) / q; symmetric only for q = 1, where it is MAE / 2.
@@ -32,10 +31,12 @@ class AsymmetricGeneralizedCrossEntropy:
     a: Annotated[float, Range(0, low_open=True)] = 0.6
     q: Annotated[float, Range(0, low_open=True)] = 0.6
 
-    def __call__(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """logits [N, K] of any float dtype, labels int64 [N] → [N]."""
-        missing = one_minus_exp(labelled_log_probability(logits, labels))
-        # (a + a_k)^q = (a + 1)^q e^(q log(1 - missing / (a + 1))) keeps the digits at a_k → 1.
-        exponent = self.q * (-missing / (self.a + 1)).log1p()
-        scale: float = (self.a + 1) ** self.q / self.q
-        return scale * one_minus_exp(exponent)
+    def term(self, softmax: LabelledSoftmax) -> Term:
+        """Value and gradient."""
+        inside = self.a + softmax.a_k
+        # (a + a_k)^q = (a + 1)^q (1 - rest / (a + 1))^q keeps the digits at a_k → 1.
+        lost = -torch.expm1(self.q * torch.log1p(-softmax.rest / (self.a + 1)))
+        return softmax.term(
+            value=(self.a + 1) ** self.q / self.q * lost,
+            slope=-softmax.a_k * inside ** (self.q - 1),
+        )

@@ -9,7 +9,7 @@ import torch
 
 from trainables.losses import LOSSES
 from trainables.losses.gradient import at_least_float32, with_gradient
-from trainables.losses.softmax import split_probabilities
+from trainables.losses.softmax import LabelledSoftmax
 from trainables.registry import Range
 
 if TYPE_CHECKING:
@@ -40,24 +40,30 @@ class BiTemperedLogistic:
 
     def __call__(self, logits: Tensor, labels: Tensor) -> Tensor:
         """logits [N, K] of any float dtype, labels int64 [N] → [N]."""
-        index = labels.unsqueeze(-1)
         log_p = tempered_log_softmax(at_least_float32(logits), self.t2)
-        log_labelled, rest, p = split_probabilities(log_p, labels)
-        powers = log_p.mul(1 - self.t1).exp_()  # p^(1-t1)
-        tails = log_p.mul_(self.t2 - 1).exp_()  # p^(t2-1)
-        entropy = (p * powers).sum(dim=-1, keepdim=True)
-        value = _value(log_labelled, entropy, self.t1)
-
-        e = p * tails
-        e_k = (self.t2 * log_labelled).exp()
-        e_rest = e.sum(dim=-1, keepdim=True)
-        d = e * powers
-        d_rest = d.sum(dim=-1, keepdim=True)
-        d_k = -rest * ((self.t2 - self.t1) * log_labelled).exp()
-        e_sum = e_rest + e_k
-        gradient = d.addcmul_(e, (d_rest + d_k) / e_sum, value=-1)
-        gradient.scatter_(-1, index, (d_k * e_rest - e_k * d_rest) / e_sum)
+        softmax = LabelledSoftmax.of(log_p, labels)
+        # The labelled class is kept apart: these hold p_j^(1-t1) of the other classes, 0 at k.
+        powers = torch.exp((1 - self.t1) * log_p).scatter_(-1, softmax.index, 0.0)
+        value = self._value(softmax, torch.linalg.vecdot(softmax.a, powers).unsqueeze(-1))
+        gradient = self._gradient(softmax, powers)
         return with_gradient(logits, value.squeeze(-1), gradient)
+
+    def _value(self, softmax: LabelledSoftmax, entropy: Tensor) -> Tensor:
+        """L [..., 1] with `entropy` = Σ_{j≠k} p_j^(2-t1); nothing large cancels at p_k → 1."""
+        log_p = softmax.log_a_k
+        distance = -torch.expm1((1 - self.t1) * log_p) / (1 - self.t1) if self.t1 < 1 else -log_p
+        return distance + (torch.expm1((2 - self.t1) * log_p) + entropy) / (2 - self.t1)
+
+    def _gradient(self, softmax: LabelledSoftmax, powers: Tensor) -> Tensor:
+        """∂L/∂z [..., K]: e and d of the other classes, then e_k and d_k. Overwrites `powers`."""
+        e = torch.exp(self.t2 * softmax.log_a).scatter_(-1, softmax.index, 0.0)
+        d = powers.mul_(e)
+        e_others, d_others = e.sum(dim=-1, keepdim=True), d.sum(dim=-1, keepdim=True)
+        e_k = torch.exp(self.t2 * softmax.log_a_k)
+        d_k = -softmax.rest * torch.exp((self.t2 - self.t1) * softmax.log_a_k)
+        total = e_others + e_k
+        at_label = (d_k * e_others - e_k * d_others) / total
+        return d.sub_(e.mul_((d_others + d_k) / total)).scatter_(-1, softmax.index, at_label)
 
 
 def tempered_log_softmax(logits: Tensor, t2: float) -> Tensor:
@@ -71,15 +77,15 @@ def tempered_log_softmax(logits: Tensor, t2: float) -> Tensor:
     if t2 == 1:
         return logits.log_softmax(dim=-1)
     c = t2 - 1
-    distance = (logits.amax(dim=-1, keepdim=True) - logits).mul_(c)
-    w = torch.ones_like(distance[..., :1])
+    # In place throughout: at 1000 classes fresh memory would cost more than the arithmetic.
+    base = (logits.amax(dim=-1, keepdim=True) - logits).mul_(c).add_(1)  # w + d_j
+    terms = torch.empty_like(base)
     for _ in range(newton_steps(t2)):
-        base = distance + w
-        terms = base.log().mul_(-1 / c).exp_()
+        terms.copy_(base).log_().mul_(-1 / c).exp_()
         total = terms.sum(dim=-1, keepdim=True)
         slope = terms.div_(base).sum(dim=-1, keepdim=True)
-        w = w + (total ** (c + 1) - total) / slope
-    return distance.add_(w).log_().mul_(-1 / c)
+        base.add_((total**t2 - total) / slope)
+    return base.log_().mul_(-1 / c)
 
 
 def newton_steps(t2: float) -> int:
@@ -89,12 +95,3 @@ def newton_steps(t2: float) -> int:
     twelve leave 4e-16.
     """
     return 4 if t2 <= 1.2 else 12
-
-
-def _value(log_labelled: Tensor, entropy_of_others: Tensor, t1: float) -> Tensor:
-    """L from log p_k and Σ_{j≠k} p_j^(2-t1), arranged so that nothing large cancels at p_k → 1."""
-    distance = -log_labelled
-    if t1 < 1:
-        distance = -torch.expm1((1 - t1) * log_labelled) / (1 - t1)
-    entropy = torch.expm1((2 - t1) * log_labelled) + entropy_of_others
-    return distance + entropy / (2 - t1)

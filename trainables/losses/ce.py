@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from trainables.losses import LOSSES
-from trainables.losses.softmax import labelled_log_probability
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from trainables.losses.softmax import LabelledSoftmax, SoftmaxLoss, Term
 
 
 @LOSSES.register("ce")
 @dataclass(frozen=True)
-class CrossEntropy:
+class CrossEntropy(SoftmaxLoss):
     """L(z, k) = -log a_k with a = softmax(z).
 
     Unbounded, not symmetric. ∂L/∂z_n = a_n - 1[n = k]: a wrongly labelled sample keeps a gradient
@@ -23,6 +19,6 @@ class CrossEntropy:
     Source: Wang et al., IMAE (arXiv 1903.12141), eq. 13-15.
     """
 
-    def __call__(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """logits [N, K] of any float dtype, labels int64 [N] → [N]."""
-        return -labelled_log_probability(logits, labels)
+    def term(self, softmax: LabelledSoftmax) -> Term:
+        """Value and gradient."""
+        return softmax.term(value=-softmax.log_a_k, slope=-1.0)

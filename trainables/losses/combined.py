@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from trainables.losses import LOSSES
 from trainables.losses.agce import AsymmetricGeneralizedCrossEntropy
@@ -13,15 +13,13 @@ from trainables.losses.normalized import (
     NormalizedCrossEntropy,
     NormalizedFocalLoss,
 )
+from trainables.losses.softmax import LabelledSoftmax, SoftmaxLoss, Term
 from trainables.registry import Range
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 @LOSSES.register("nce_mae")
 @dataclass(frozen=True)
-class NormalizedCrossEntropyWithMeanAbsoluteError:
+class NormalizedCrossEntropyWithMeanAbsoluteError(SoftmaxLoss):
     """L = alpha NCE + beta MAE, with MAE = 2 (1 - a_k).
 
     Bounded by alpha + 2 beta and symmetric: Σ_k L = alpha + 2 beta (K - 1). The gradient is the
@@ -38,15 +36,15 @@ class NormalizedCrossEntropyWithMeanAbsoluteError:
     alpha: Annotated[float, Range(0)] = 1.0
     beta: Annotated[float, Range(0)] = 1.0
 
-    def __call__(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """logits [N, K] of any float dtype, labels int64 [N] → [N]."""
-        active = NormalizedCrossEntropy()(logits, labels)
-        return self.alpha * active + self.beta * MeanAbsoluteError()(logits, labels)
+    def term(self, softmax: LabelledSoftmax) -> Term:
+        """Value and gradient."""
+        active = NormalizedCrossEntropy().term(softmax)
+        return self.alpha * active + self.beta * MeanAbsoluteError().term(softmax)
 
 
 @LOSSES.register("nfl_mae")
 @dataclass(frozen=True)
-class NormalizedFocalLossWithMeanAbsoluteError:
+class NormalizedFocalLossWithMeanAbsoluteError(SoftmaxLoss):
     """L = alpha NFL + beta MAE, with MAE = 2 (1 - a_k).
 
     Bounded by alpha + 2 beta and symmetric: Σ_k L = alpha + 2 beta (K - 1). The gradient is the
@@ -72,15 +70,15 @@ class NormalizedFocalLossWithMeanAbsoluteError:
         """Whether the gradient differs from the derivative of the value."""
         return NormalizedFocalLoss(self.gamma, self.focal_factors).is_gradient_rule
 
-    def __call__(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """logits [N, K] of any float dtype, labels int64 [N] → [N]."""
-        active = NormalizedFocalLoss(self.gamma, self.focal_factors)(logits, labels)
-        return self.alpha * active + self.beta * MeanAbsoluteError()(logits, labels)
+    def term(self, softmax: LabelledSoftmax) -> Term:
+        """Value and gradient."""
+        active = NormalizedFocalLoss(self.gamma, self.focal_factors).term(softmax)
+        return self.alpha * active + self.beta * MeanAbsoluteError().term(softmax)
 
 
 @LOSSES.register("nce_agce")
 @dataclass(frozen=True)
-class NormalizedCrossEntropyWithAsymmetricGeneralizedCrossEntropy:
+class NormalizedCrossEntropyWithAsymmetricGeneralizedCrossEntropy(SoftmaxLoss):
     """L = alpha NCE + beta AGCE(a, q).
 
     Bounded by alpha + beta ((a + 1)^q - a^q) / q; symmetric only for q = 1. The gradient is the
@@ -100,8 +98,8 @@ class NormalizedCrossEntropyWithAsymmetricGeneralizedCrossEntropy:
     a: Annotated[float, Range(0, low_open=True)] = 6.0
     q: Annotated[float, Range(0, low_open=True)] = 1.5
 
-    def __call__(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """logits [N, K] of any float dtype, labels int64 [N] → [N]."""
-        active = NormalizedCrossEntropy()(logits, labels)
-        asymmetric = AsymmetricGeneralizedCrossEntropy(self.a, self.q)(logits, labels)
+    def term(self, softmax: LabelledSoftmax) -> Term:
+        """Value and gradient."""
+        active = NormalizedCrossEntropy().term(softmax)
+        asymmetric = AsymmetricGeneralizedCrossEntropy(self.a, self.q).term(softmax)
         return self.alpha * active + self.beta * asymmetric

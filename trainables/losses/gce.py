@@ -6,8 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
+import torch
+
 from trainables.losses import LOSSES
-from trainables.losses.softmax import labelled_log_probability, one_minus_exp
+from trainables.losses.softmax import LabelledSoftmax, SoftmaxLoss, Term
 from trainables.registry import Range
 
 if TYPE_CHECKING:
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
 @LOSSES.register("gce")
 @dataclass(frozen=True)
-class GeneralizedCrossEntropy:
+class GeneralizedCrossEntropy(SoftmaxLoss):
     """L(z, k) = (1 - a_k^q) / q with a = softmax(z): cross-entropy for q → 0, MAE / 2 for q = 1.
 
     Bounded by 1 / q; symmetric only for q = 1, else (K - K^(1-q)) / q <= Σ_k L <= (K - 1) / q.
@@ -30,14 +32,15 @@ class GeneralizedCrossEntropy:
 
     q: Annotated[float, Range(0, 1, low_open=True)] = 0.7
 
-    def __call__(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """logits [N, K] of any float dtype, labels int64 [N] → [N]."""
-        return one_minus_exp(self.q * labelled_log_probability(logits, labels)) / self.q
+    def term(self, softmax: LabelledSoftmax) -> Term:
+        """Value and gradient."""
+        exponent = self.q * softmax.log_a_k
+        return softmax.term(value=-torch.expm1(exponent) / self.q, slope=-torch.exp(exponent))
 
 
 @LOSSES.register("tgce")
 @dataclass(frozen=True)
-class TruncatedGeneralizedCrossEntropy:
+class TruncatedGeneralizedCrossEntropy(SoftmaxLoss):
     """L(z, k) = L_q(a_k) if a_k > threshold, else the constant L_q(threshold).
 
     Bounded by L_q(threshold), not symmetric. ∂L/∂z_n as L_q where a_k > threshold, else 0: a
@@ -61,11 +64,11 @@ class TruncatedGeneralizedCrossEntropy:
     start_prune: Annotated[int, Range(1)] = 40
     prune_every: Annotated[int, Range(1)] = 10
 
-    def __call__(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """logits [N, K] of any float dtype, labels int64 [N] → [N]."""
-        log_a = labelled_log_probability(logits, labels)
-        # max(log a, log k) truncates value and gradient at once.
-        return one_minus_exp(self.q * log_a.clamp(min=math.log(self.threshold))) / self.q
+    def term(self, softmax: LabelledSoftmax) -> Term:
+        """Value and gradient."""
+        exponent = self.q * softmax.log_a_k.clamp(min=math.log(self.threshold))
+        slope = torch.where(softmax.a_k > self.threshold, -torch.exp(exponent), 0.0)
+        return softmax.term(value=-torch.expm1(exponent) / self.q, slope=slope)
 
     @property
     def kept_loss(self) -> GeneralizedCrossEntropy:
@@ -74,7 +77,8 @@ class TruncatedGeneralizedCrossEntropy:
 
     def keeps(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Which samples stay: a_k > threshold. logits [N, K], labels int64 [N] → bool [N]."""
-        return labelled_log_probability(logits, labels) > math.log(self.threshold)
+        a_k = logits.softmax(dim=-1).gather(-1, labels.unsqueeze(-1)).squeeze(-1)
+        return a_k > self.threshold
 
     def prunes_after(self, epoch: int) -> bool:
         """Whether a pruning pass follows `epoch` finished epochs, so that it decides the next."""

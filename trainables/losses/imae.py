@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import Annotated, ClassVar
+
+import torch
 
 from trainables.losses import LOSSES
-from trainables.losses.gradient import at_least_float32, with_gradient
-from trainables.losses.softmax import split_softmax
+from trainables.losses.softmax import LabelledSoftmax, SoftmaxLoss, Term
 from trainables.registry import Range
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 @LOSSES.register("imae")
 @dataclass(frozen=True)
-class ImprovedMeanAbsoluteError:
+class ImprovedMeanAbsoluteError(SoftmaxLoss):
     """Value L(z, k) = 2 (1 - p) with p = a_k, a = softmax(z); the gradient is a rule of its own.
 
     δ_k = -w / 2 and δ_n = w a_n / (2 (1 - p)) for n ≠ k, with the weight w = exp(T p (1 - p)), the
@@ -35,12 +33,10 @@ class ImprovedMeanAbsoluteError:
 
     temperature: Annotated[float, Range(0, 300)] = 8.0
 
-    def __call__(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """logits [N, K] of any float dtype, labels int64 [N] → [N]."""
-        index, plain = labels.unsqueeze(-1), at_least_float32(logits)
-        log_p, rest, _ = split_softmax(plain, labels)
-        weight = (self.temperature * log_p.exp() * rest).exp()
+    def term(self, softmax: LabelledSoftmax) -> Term:
+        """Value and gradient."""
+        weight = torch.exp(self.temperature * softmax.a_k * softmax.rest)
         # a_n / (1 - p) is the softmax over the other classes, which stays finite at p = 1.
-        shares = plain.scatter(-1, index, -math.inf).softmax(dim=-1)
-        gradient = weight / 2 * shares.scatter(-1, index, -1.0)
-        return with_gradient(logits, 2 * rest.squeeze(-1), gradient)
+        shares = softmax.log_a.scatter(-1, softmax.index, -math.inf).softmax(dim=-1)
+        gradient = weight / 2 * shares.scatter(-1, softmax.index, -1.0)
+        return Term(2 * softmax.rest, gradient)

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from trainables.losses import LOSSES
-from trainables.losses.softmax import labelled_log_probability, one_minus_exp
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from trainables.losses.softmax import LabelledSoftmax, SoftmaxLoss, Term
 
 
 @LOSSES.register("mae")
 @dataclass(frozen=True)
-class MeanAbsoluteError:
+class MeanAbsoluteError(SoftmaxLoss):
     """L(z, k) = Σ_n |a_n - 1[n = k]| = 2 (1 - a_k) with a = softmax(z).
 
     Bounded by 2 and symmetric: Σ_k L(z, k) = 2 (K - 1). ∂L/∂z_n = 2 a_k (a_n - 1[n = k]): the
@@ -24,6 +20,6 @@ class MeanAbsoluteError:
     repositories drop the factor 2; a learning rate there is half of one here.
     """
 
-    def __call__(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """logits [N, K] of any float dtype, labels int64 [N] → [N]."""
-        return 2 * one_minus_exp(labelled_log_probability(logits, labels))
+    def term(self, softmax: LabelledSoftmax) -> Term:
+        """Value and gradient."""
+        return softmax.term(value=2 * softmax.rest, slope=-2 * softmax.a_k)

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import torch
 
 from trainables.losses import LOSSES
-from trainables.losses.gradient import at_least_float32, with_gradient
-from trainables.losses.softmax import split_softmax
+from trainables.losses.softmax import LabelledSoftmax, SoftmaxLoss, Term
 from trainables.registry import Range
 
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ FocalFactors = Literal["differentiated", "detached"]
 
 @LOSSES.register("nce")
 @dataclass(frozen=True)
-class NormalizedCrossEntropy:
+class NormalizedCrossEntropy(SoftmaxLoss):
     """L(z, k) = log a_k / N with N = Σ_j log a_j, a = softmax(z).
 
     In [0, 1] and symmetric: Σ_k L = 1.
@@ -30,14 +29,14 @@ class NormalizedCrossEntropy:
     Source: Ma et al., Normalized Loss Functions (ICML 2020).
     """
 
-    def __call__(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """logits [N, K] of any float dtype, labels int64 [N] → [N]."""
-        return _normalized(logits, labels, 0.0, "differentiated")
+    def term(self, softmax: LabelledSoftmax) -> Term:
+        """Value and gradient."""
+        return _normalized(softmax, softmax.exact_log_a, torch.ones_like(softmax.a))
 
 
 @LOSSES.register("nfl")
 @dataclass(frozen=True)
-class NormalizedFocalLoss:
+class NormalizedFocalLoss(SoftmaxLoss):
     """L(z, k) = f_k / F with f_j = (1 - a_j)^gamma log a_j, F = Σ_j f_j, a = softmax(z).
 
     In [0, 1] and symmetric: Σ_k L = 1. With h_j = ∂f_j/∂log a_j
@@ -64,39 +63,22 @@ class NormalizedFocalLoss:
         """Whether the gradient differs from the derivative of the value."""
         return self.focal_factors == "detached" and self.gamma > 0
 
-    def __call__(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """logits [N, K] of any float dtype, labels int64 [N] → [N]."""
-        return _normalized(logits, labels, self.gamma, self.focal_factors)
+    def term(self, softmax: LabelledSoftmax) -> Term:
+        """Value and gradient."""
+        log_a = softmax.exact_log_a
+        missing = -torch.expm1(log_a)
+        factor = missing**self.gamma
+        if self.is_gradient_rule:
+            return _normalized(softmax, factor * log_a, factor)
+        # log a / (1 - a) → -1 where a rounds to 1.
+        ratio = torch.where(missing > 0, log_a / missing, -1.0)
+        slope = factor * (1 - self.gamma * softmax.a * ratio)
+        return _normalized(softmax, factor * log_a, slope)
 
 
-def _normalized(
-    logits: Tensor, labels: Tensor, gamma: float, focal_factors: FocalFactors
-) -> Tensor:
-    """f_k / F in the notation of `NormalizedFocalLoss`: logits [..., K], labels [...] → [...]."""
-    index = labels.unsqueeze(-1)
-    plain = at_least_float32(logits)
-    log_labelled, rest, a = split_softmax(plain, labels)
-    log_a = plain.log_softmax(dim=-1).scatter(-1, index, log_labelled)
-    a = a.scatter(-1, index, log_labelled.exp())
-    f, h = _focal(log_a, a, gamma, focal_factors)
+def _normalized(softmax: LabelledSoftmax, f: Tensor, h: Tensor) -> Term:
+    """f_k / F and its gradient from f_j and h_j = ∂f_j/∂log a_j, [..., K] each."""
     f_sum, h_sum = f.sum(dim=-1, keepdim=True), h.sum(dim=-1, keepdim=True)
-    f_k, h_k, a_k = f.gather(-1, index), h.gather(-1, index), a.gather(-1, index)
-    through_others = f_k / f_sum * (a * h_sum - h)
-    gradient = (through_others - h_k * a) / f_sum
-    at_label = h_k * rest + f_k / f_sum * (a_k * h_sum - h_k)
-    gradient = gradient.scatter(-1, index, at_label / f_sum)
-    return with_gradient(logits, (f_k / f_sum).squeeze(-1), gradient)
-
-
-def _focal(
-    log_a: Tensor, a: Tensor, gamma: float, focal_factors: FocalFactors
-) -> tuple[Tensor, Tensor]:
-    """f and h of every class, [..., K] each; finite also where a_j rounds to 1."""
-    if gamma == 0:
-        return log_a, torch.ones_like(log_a)
-    missing = -torch.expm1(log_a)
-    factor = missing**gamma
-    if focal_factors == "detached":
-        return factor * log_a, factor
-    ratio = torch.where(missing > 0, log_a / missing, -1.0)
-    return factor * log_a, factor * (1 - gamma * a * ratio)
+    value = f.gather(-1, softmax.index) / f_sum
+    h_k = h.gather(-1, softmax.index)
+    return Term(value, (h_k * softmax.error + value * (softmax.a * h_sum - h)) / f_sum)

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from trainables.losses import LOSSES
-from trainables.losses.softmax import labelled_log_probability, one_minus_exp
+from trainables.losses.softmax import LabelledSoftmax, SoftmaxLoss, Term
 from trainables.registry import Range
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 @LOSSES.register("sce")
 @dataclass(frozen=True)
-class SymmetricCrossEntropy:
+class SymmetricCrossEntropy(SoftmaxLoss):
     """L(z, k) = alpha CE + beta RCE, with RCE = -Σ_n a_n log y_n = -A (1 - a_k), log 0 := A.
 
     Unbounded through CE (RCE alone is bounded by -A and symmetric); symmetric only for alpha = 0,
@@ -36,7 +33,10 @@ class SymmetricCrossEntropy:
     beta: Annotated[float, Range(0)] = 1.0
     log_zero: Annotated[float, Range(high=0, high_open=True)] = math.log(1e-4)
 
-    def __call__(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """logits [N, K] of any float dtype, labels int64 [N] → [N]."""
-        log_a = labelled_log_probability(logits, labels)
-        return -self.alpha * log_a - self.beta * self.log_zero * one_minus_exp(log_a)
+    def term(self, softmax: LabelledSoftmax) -> Term:
+        """Value and gradient."""
+        reverse = -self.beta * self.log_zero
+        return softmax.term(
+            value=-self.alpha * softmax.log_a_k + reverse * softmax.rest,
+            slope=-(self.alpha + reverse * softmax.a_k),
+        )

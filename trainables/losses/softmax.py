@@ -1,4 +1,4 @@
-"""log a_k of the labelled class, exact at both ends.
+"""Softmax with its labelled entry apart, and losses that state value and gradient from it.
 
 A robust loss lives on small differences: a_k near 0 when training starts, 1 - a_k near 0 when it
 ends. In float32 the plain log-softmax loses 1 - a_k below 1e-7; here it is the sum of the other
@@ -7,50 +7,81 @@ probabilities, so value and gradient keep their relative accuracy over the whole
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
 from trainables.losses.gradient import at_least_float32, with_gradient
 
 
-def labelled_log_probability(logits: Tensor, labels: Tensor) -> Tensor:
-    """log a_k with a = softmax(z); ∂/∂z_n = 1[n = k] - a_n. Finite for finite logits.
+@dataclass(frozen=True)
+class LabelledSoftmax:
+    """a = softmax(z) and its parts that belong to the labelled class k. Carries no gradient.
 
     Args:
-        logits: [..., K], any float dtype.
-        labels: int64 [...].
-
-    Returns:
-        [...], dtype of the logits.
+        index: k, int64 [..., 1].
+        log_a: [..., K].
+        a: [..., K].
+        log_a_k: log a_k, [..., 1].
+        a_k: [..., 1].
+        rest: 1 - a_k, [..., 1].
+        error: ∂ log a_k / ∂z_n = 1[n = k] - a_n, [..., K].
     """
-    log_labelled, rest, others = split_softmax(at_least_float32(logits), labels)
-    gradient = others.neg_().scatter_(-1, labels.unsqueeze(-1), rest)
-    return with_gradient(logits, log_labelled.squeeze(-1), gradient)
+
+    index: Tensor
+    log_a: Tensor
+    a: Tensor
+    log_a_k: Tensor
+    a_k: Tensor
+    rest: Tensor
+    error: Tensor
+
+    @classmethod
+    def of(cls, log_a: Tensor, labels: Tensor) -> LabelledSoftmax:
+        """From log-probabilities [..., K] and labels int64 [...]."""
+        index = labels.unsqueeze(-1)
+        a = log_a.exp()
+        error = a.neg().scatter_(-1, index, 0.0)
+        rest = -error.sum(dim=-1, keepdim=True)
+        error.scatter_(-1, index, rest)
+        # Above one half, log a_k keeps its digits only as log(1 - rest).
+        log_a_k = torch.where(rest < 0.5, torch.log1p(-rest), log_a.gather(-1, index))
+        return cls(index, log_a, a, log_a_k, log_a_k.exp(), rest, error)
+
+    @property
+    def exact_log_a(self) -> Tensor:
+        """log a [..., K] with its labelled entry exact at both ends."""
+        return self.log_a.scatter(-1, self.index, self.log_a_k)
+
+    def term(self, value: Tensor, slope: Tensor | float) -> Term:
+        """A function of a_k alone: its value and its derivative by log a_k, [..., 1] each."""
+        return Term(value, slope * self.error)
 
 
-def split_softmax(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Softmax with its labelled entry apart; no gradient.
+@dataclass(frozen=True)
+class Term:
+    """Value [..., 1] and ∂value/∂z [..., K] of a loss."""
 
-    Returns:
-        log a_k [..., 1], 1 - a_k [..., 1], and a [..., K] with 0 in place of a_k.
-    """
-    return split_probabilities(logits.log_softmax(dim=-1), labels)
+    value: Tensor
+    gradient: Tensor
 
+    def __add__(self, other: Term) -> Term:
+        return Term(self.value + other.value, self.gradient + other.gradient)
 
-def split_probabilities(log_a: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """As `split_softmax`, from the log-probabilities [..., K] of any kind of softmax."""
-    index = labels.unsqueeze(-1)
-    others = log_a.exp().scatter_(-1, index, 0.0)
-    rest = others.sum(dim=-1, keepdim=True)
-    log_labelled = torch.where(rest < 0.5, torch.log1p(-rest), log_a.gather(-1, index))
-    return log_labelled, rest, others
+    def __rmul__(self, factor: float) -> Term:
+        return Term(factor * self.value, factor * self.gradient)
 
 
-def one_minus_exp(exponent: Tensor) -> Tensor:
-    """1 - e^x for x <= 0, elementwise, with all its digits near x = 0.
+class SoftmaxLoss:
+    """A loss that states its value and gradient in terms of the labelled softmax."""
 
-    `torch.expm1` gives the same value, but takes its derivative as value + 1, which loses a small
-    e^x altogether: the gradient of a sample that starts with a small a_k.
-    """
-    plain = at_least_float32(exponent)
-    return with_gradient(exponent, -torch.expm1(plain), -torch.exp(plain))
+    def __call__(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """logits [N, K] of any float dtype, labels int64 [N] → [N]."""
+        log_a = at_least_float32(logits).log_softmax(dim=-1)
+        term = self.term(LabelledSoftmax.of(log_a, labels))
+        return with_gradient(logits, term.value.squeeze(-1), term.gradient)
+
+    def term(self, softmax: LabelledSoftmax) -> Term:
+        """Value and gradient of this loss."""
+        raise NotImplementedError

@@ -1,14 +1,31 @@
-"""Networks: parameter counts of the papers, weights from the generator alone."""
+"""Networks: parameter counts of the papers, initial weights, layouts."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from collections.abc import Iterator
+
 import pytest
 import torch
+from torch import nn
 
 from trainables.architectures import ARCHITECTURES
+from trainables.architectures.initialization import kaiming_normal
+from trainables.architectures.residual import ZeroPadShortcut
 from trainables.config import Choice
+from trainables.registry import ParameterError
 
-COLOUR, GREY = (3, 32, 32), (1, 28, 28)
+COLOUR, GREY, LARGE = (3, 32, 32), (1, 28, 28), (3, 224, 224)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    """Tiny batches gain nothing from a second thread and wait for it where cores are busy."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def build(name: str, shape=COLOUR, num_classes: int = 10, seed: int = 0, **parameters):
@@ -16,46 +33,137 @@ def build(name: str, shape=COLOUR, num_classes: int = 10, seed: int = 0, **param
     return network(shape, num_classes, torch.Generator().manual_seed(seed))
 
 
+@pytest.fixture
+def without_storage(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Networks stay on the meta device: shapes and counts at no cost."""
+    monkeypatch.setattr(nn.Module, "to_empty", lambda self, *, device: self)
+
+
+@pytest.mark.usefixtures("without_storage")
 @pytest.mark.parametrize(
-    ("name", "shape", "parameters", "count"),
+    ("name", "shape", "num_classes", "parameters", "count"),
     [
-        ("resnet20", COLOUR, {}, 269_722),
-        ("resnet32", COLOUR, {}, 464_154),
-        ("resnet32", GREY, {}, 463_866),
-        ("resnet44", COLOUR, {}, 658_586),
-        ("resnet56", COLOUR, {}, 853_018),
-        ("resnet110", COLOUR, {}, 1_727_962),
-        ("resnet20", COLOUR, {"shortcut": "B"}, 272_474),
-        ("resnet32", COLOUR, {"shortcut": "B"}, 466_906),
-        ("resnet56", COLOUR, {"shortcut": "B"}, 855_770),
-        ("mlp1024", COLOUR, {}, 3_939_338),
-        ("mlp1024", GREY, {}, 1_596_426),
+        ("resnet20", COLOUR, 10, {}, 269_722),
+        ("resnet32", COLOUR, 10, {}, 464_154),
+        ("resnet32", GREY, 10, {}, 463_866),
+        ("resnet44", COLOUR, 10, {}, 658_586),
+        ("resnet56", COLOUR, 10, {}, 853_018),
+        ("resnet110", COLOUR, 10, {}, 1_727_962),
+        ("resnet20", COLOUR, 10, {"shortcut": "B"}, 272_474),
+        ("resnet32", COLOUR, 10, {"shortcut": "B"}, 466_906),
+        ("resnet56", COLOUR, 10, {"shortcut": "B"}, 855_770),
+        ("resnet18", COLOUR, 10, {}, 11_173_962),
+        ("resnet34", COLOUR, 10, {}, 21_282_122),
+        ("resnet34", COLOUR, 100, {}, 21_328_292),
+        ("resnet50", LARGE, 1000, {}, 25_557_032),
+        ("wide_resnet101_2", LARGE, 1000, {}, 126_886_696),
+        ("googlenet_bn", LARGE, 1000, {}, 6_624_904),
+        ("googlenet_bn", LARGE, 625, {}, 6_240_529),
+        ("mlp1024", COLOUR, 10, {}, 3_939_338),
+        ("mlp1024", GREY, 10, {}, 1_596_426),
+        ("mlp", GREY, 10, {"hidden": [256, 128]}, 235_146),
     ],
 )
-def test_parameter_counts(name: str, shape, parameters, count: int) -> None:
-    network = build(name, shape, **parameters)
+def test_parameter_counts(name: str, shape, num_classes: int, parameters, count: int) -> None:
+    network = build(name, shape, num_classes, **parameters)
     assert sum(weight.numel() for weight in network.parameters()) == count
-    assert network(torch.zeros(2, *shape)).shape == (2, 10)
+    images = torch.zeros(2, *shape, device=next(network.parameters()).device)
+    assert network(images).shape == (2, num_classes)
 
 
-@pytest.mark.parametrize("name", ["mlp1024", "resnet20"])
-def test_weights_depend_on_the_generator_alone(name: str) -> None:
-    before = torch.get_rng_state()
-    first, second, other = build(name), build(name), build(name, seed=1)
-    assert torch.equal(before, torch.get_rng_state())
-    pairs = zip(first.state_dict().values(), second.state_dict().values(), strict=True)
-    assert all(torch.equal(a, b) for a, b in pairs)
-    assert not torch.equal(next(first.parameters()), next(other.parameters()))
-    assert all(value.isfinite().all() for value in first.state_dict().values())
-
-
-def test_initial_weights_follow_the_papers() -> None:
-    mlp = build("mlp1024", GREY)
+def test_mlp_weights_are_xavier_uniform_and_biases_zero() -> None:
+    network = build("mlp1024", GREY)
     bound = (6 / (784 + 1024)) ** 0.5
-    assert mlp[1].weight.abs().max() <= bound
-    assert mlp[1].weight.std().item() == pytest.approx(bound / 3**0.5, rel=0.01)
-    assert not mlp[1].bias.any()
-    resnet = build("resnet20")
-    deviation = resnet.stages[-1].conv2.weight.std().item()
-    assert deviation == pytest.approx((2 / (64 * 9)) ** 0.5, rel=0.02)
-    assert not resnet.classifier.bias.any()
+    weights = network[1].weight.detach()
+    assert weights.abs().max() <= bound
+    assert float(weights.std()) == pytest.approx(bound / 3**0.5, rel=0.01)
+    assert not any(layer.bias.any() for layer in network if isinstance(layer, nn.Linear))
+
+
+@pytest.mark.parametrize("name", ["resnet20", "resnet18", "googlenet_bn"])
+def test_convolutions_are_kaiming_normal_with_fan_in(name: str) -> None:
+    network = build(name)
+    wide = [m for m in network.modules() if isinstance(m, nn.Conv2d) and m.weight.numel() > 20_000]
+    assert wide
+    for convolution in wide:
+        fan_in = convolution.weight[0].numel()
+        assert float(convolution.weight.detach().std()) == pytest.approx(
+            (2 / fan_in) ** 0.5, rel=0.02
+        )
+        assert convolution.bias is None
+    linear = [m for m in network.modules() if isinstance(m, nn.Linear)][-1]
+    assert float(linear.weight.detach().std()) == pytest.approx(
+        (2 / linear.in_features) ** 0.5, rel=0.15
+    )
+    assert not linear.bias.any()
+
+
+def test_batch_norms_start_neutral() -> None:
+    for module in build("resnet20").modules():
+        if isinstance(module, nn.BatchNorm2d):
+            assert (module.weight == 1).all() and (module.running_var == 1).all()
+            assert not module.bias.any() and not module.running_mean.any()
+            assert module.num_batches_tracked == 0
+
+
+def test_option_a_keeps_every_second_pixel_between_zero_channels() -> None:
+    images = torch.arange(2 * 4 * 4.0).reshape(1, 2, 4, 4) + 1
+    shortened = ZeroPadShortcut(2, 4)(images)
+    assert torch.equal(shortened[:, 1:3], images[:, :, ::2, ::2])
+    assert not shortened[:, [0, 3]].any()
+
+
+def test_a_layer_without_a_rule_is_refused() -> None:
+    layers = (nn.LayerNorm(4), nn.BatchNorm1d(4, affine=False))
+    for layer in layers:
+        with pytest.raises(TypeError, match=type(layer).__name__):
+            kaiming_normal(lambda layer=layer: nn.Sequential(layer), torch.Generator())
+
+
+def test_googlenet_draws_no_random_numbers_in_training() -> None:
+    network = build("googlenet_bn").train()
+    assert not [m for m in network.modules() if isinstance(m, nn.Dropout) and m is network.dropout]
+    images = torch.ones(2, *COLOUR)
+    before = torch.get_rng_state()
+    assert torch.equal(network(images), network(images))
+    assert torch.equal(before, torch.get_rng_state())
+
+
+@pytest.mark.parametrize("hidden", [(), (16, 0)])
+def test_an_mlp_without_hidden_units_is_refused(hidden: tuple[int, ...]) -> None:
+    with pytest.raises(ParameterError) as caught:
+        build("mlp", hidden=hidden)
+    assert caught.value.key == "hidden"
+
+
+def test_channels_last_gives_the_same_logits() -> None:
+    images = torch.rand(4, *COLOUR, generator=torch.Generator().manual_seed(0))
+    plain, last = build("resnet20"), build("resnet20").to(memory_format=torch.channels_last)
+    logits = last(images.contiguous(memory_format=torch.channels_last))
+    assert torch.allclose(plain(images), logits, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "mlp1024",
+        "resnet20",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("resnet18", "googlenet_bn")),
+    ],
+)
+def test_a_network_is_one_graph(name: str) -> None:
+    from torch._dynamo.testing import CompileCounter
+
+    network, images = build(name), torch.rand(2, *COLOUR, generator=torch.Generator())
+    counter = CompileCounter()
+    compiled = torch.compile(network, backend=counter, fullgraph=True)
+    assert torch.allclose(compiled(images), build(name)(images), rtol=1e-4, atol=1e-4)
+    assert counter.frame_count == 1
+
+
+def test_looking_names_up_needs_no_torch() -> None:
+    program = (
+        "import sys; from trainables.architectures import ARCHITECTURES as a; "
+        "[a.component(name) for name in a.names()]; sys.exit('torch' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
