@@ -224,6 +224,17 @@ def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
+def read_settings(settings: Sequence[str]) -> dict[str, Any]:
+    """`["q=0.7"]` → `{"q": 0.7}`, the values read as YAML. Raises StudyError."""
+    found: dict[str, Any] = {}
+    for setting in settings:
+        name, equals, text = setting.partition("=")
+        if not equals or not name.strip():
+            raise StudyError("a setting reads name=value", (f"setting {setting!r}", 1, 1))
+        found[name.strip()], _ = _parse(text, f"setting {setting!r}")
+    return found
+
+
 def _override(data: dict[str, Any], places: dict[KeyPath, Place], override: str) -> None:
     """Set one dotted key in place. Raises StudyError."""
     origin = f"override {override!r}"

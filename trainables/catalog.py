@@ -7,13 +7,15 @@ which revisions its components have. Component modules are imported when first n
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, get_type_hints
 
 from trainables.architectures import ARCHITECTURES
 from trainables.augment import AUGMENTATIONS
+from trainables.calibration import asks_for_numbers, settle
 from trainables.config import Choice, TrainingConfig
-from trainables.datasets import DATASETS
+from trainables.datasets import DATASETS, dataset_info
 from trainables.losses import LOSSES
 from trainables.noise import NOISES
 from trainables.normalization import NORMALIZATIONS
@@ -58,7 +60,8 @@ def build_config(fields: Mapping[str, Any]) -> TrainingConfig:
     """Plain study values → a resolved configuration.
 
     A component is a mapping with its `name` (noise: `kind`), or just the name. Noise of rate 0 is
-    no noise, so that clean cells are shared between a noise grid and a learning-rate search.
+    no noise, so that clean cells are shared between a noise grid and a learning-rate search. A
+    loss's `logit_bias: auto` and `calibrate` become numbers for the class count of the data set.
 
     Raises ComponentError whose `key` is the field, or `field.parameter`, of the first bad value.
     """
@@ -73,7 +76,7 @@ def build_config(fields: Mapping[str, Any]) -> TrainingConfig:
             raise ParameterError(f"every cell needs '{name}'", key=name)
     values: dict[str, Any] = {
         name: _read_components(name, value) if name in REGISTRIES else _read_scalar(name, value)
-        for name, value in fields.items()
+        for name, value in _with_settled_loss(fields).items()
     }
     return resolve(TrainingConfig(**values))
 
@@ -126,6 +129,17 @@ def without_defaults(field: str, choice: Choice) -> Choice:
     return Choice.of(choice.name, kept)
 
 
+def _with_settled_loss(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """`fields` with the parameters of the loss that follow from the class count as numbers."""
+    loss = fields["loss"]
+    is_named = isinstance(loss, Mapping) and isinstance(loss.get("name"), str)
+    if not is_named or not asks_for_numbers(loss):
+        return fields
+    dataset = _resolve_choice("dataset", _read_choice("dataset", fields["dataset"]))
+    with _errors_under("loss"):
+        return {**fields, "loss": settle(loss, dataset_info(dataset).num_classes)}
+
+
 def _read_components(field: str, value: Any) -> Choice | tuple[Choice, ...]:
     if field == "augmentation":
         if not isinstance(value, list | tuple):
@@ -146,6 +160,9 @@ def _read_choice(field: str, value: Any) -> Choice:
         )
     if not isinstance(value.get(name_key), str):
         raise ParameterError(f"'{field}' needs '{name_key}'", key=field)
+    for key, item in value.items():
+        if isinstance(item, Mapping) and "name" not in item:
+            raise ParameterError(f"'{key}' must be a value, not a mapping", key=f"{field}.{key}")
     return Choice.of(value[name_key], {key: item for key, item in value.items() if key != name_key})
 
 
@@ -156,8 +173,15 @@ def _read_scalar(field: str, value: Any) -> Any:
 
 
 def _resolve_choice(field: str, choice: Choice) -> Choice:
-    try:
+    with _errors_under(field):
         return REGISTRIES[field].resolve(choice)
+
+
+@contextmanager
+def _errors_under(field: str) -> Iterator[None]:
+    """A component's error with `field` in front of its key."""
+    try:
+        yield
     except ComponentError as error:
         error.key = f"{field}.{error.key}" if error.key else field
         raise

@@ -1,0 +1,95 @@
+"""Every built-in loss passes what is asked of a plug-in, and each check can fail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from trainables.config import Choice
+from trainables.contracts import Finding, check_loss
+from trainables.losses import LOSSES, Loss
+
+
+def findings(loss: Loss) -> dict[str, Finding]:
+    return {finding.name: finding for finding in check_loss(loss)}
+
+
+@pytest.mark.parametrize("name", LOSSES.names())
+def test_a_built_in_loss_keeps_every_contract(name: str) -> None:
+    failed = [item for item in check_loss(LOSSES.build(Choice(name))) if item.passed is False]
+    assert not failed
+
+
+def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    return -logits.log_softmax(1).gather(1, labels.unsqueeze(1)).squeeze(1)
+
+
+def mean(logits: Tensor, labels: Tensor) -> Tensor:
+    return cross_entropy(logits, labels).mean()
+
+
+def of_the_batch(logits: Tensor, labels: Tensor) -> Tensor:
+    return cross_entropy(logits, labels) / len(labels)
+
+
+def detached(logits: Tensor, labels: Tensor) -> Tensor:
+    losses = cross_entropy(logits, labels)
+    return losses * losses.detach()
+
+
+def round_trip(logits: Tensor, labels: Tensor) -> Tensor:
+    return (
+        -logits.exp().div(logits.exp().sum(1, keepdim=True)).gather(1, labels[:, None])[:, 0].log()
+    )
+
+
+def with_decay(logits: Tensor, labels: Tensor) -> Tensor:
+    return cross_entropy(logits, labels) + logits.square().sum(1)
+
+
+def upside_down(logits: Tensor, labels: Tensor) -> Tensor:
+    return -cross_entropy(logits, labels)
+
+
+def failing(logits: Tensor, labels: Tensor) -> Tensor:
+    raise RuntimeError("out of ideas")
+
+
+@pytest.mark.parametrize(
+    ("loss", "words"),
+    [
+        (mean, "One loss per sample"),
+        (of_the_batch, "does not depend on its batch"),
+        (detached, "The gradient is the derivative"),
+        (round_trip, "finite for logits"),
+        (with_decay, "shift of all logits"),
+        (upside_down, "never pushes the labelled logit down"),
+        (failing, "Symmetric"),
+    ],
+)
+def test_a_breach_is_found(loss: Callable[[Tensor, Tensor], Tensor], words: str) -> None:
+    found = next(item for name, item in findings(loss).items() if words in name)
+    assert found.passed is False
+
+
+def test_facts_are_reported() -> None:
+    mae = findings(LOSSES.build(Choice("mae")))
+    assert mae["Symmetric: Σ_k L(z, k) is the same for all logits"].detail == "Σ_k L = 18"
+    assert mae["Bounded"].detail.startswith("bounded: values from")
+    assert findings(cross_entropy)["Bounded"].detail.startswith("unbounded")
+
+
+def test_a_gradient_rule_is_no_failure() -> None:
+    rule = findings(LOSSES.build(Choice("imae")))
+    found = next(item for name, item in rule.items() if name.startswith("The gradient"))
+    assert found.passed is None
+    assert "gradient rule" in found.detail
+
+
+def test_checks_leave_global_random_state_alone() -> None:
+    before = torch.random.get_rng_state()
+    check_loss(cross_entropy)
+    assert torch.equal(torch.random.get_rng_state(), before)

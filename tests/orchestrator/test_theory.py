@@ -1,0 +1,98 @@
+"""The verbs that train nothing: calibrate, check-loss, theory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from orchestrator.cli import app
+from orchestrator.theory import columns, component_name, described
+from trainables.config import Choice
+
+SOUND = """
+from trainables.losses import LOSSES
+
+@LOSSES.register("sound")
+def sound(logits, labels, *, p: float = 2.0):
+    return (1 - logits.softmax(1).gather(1, labels[:, None]).squeeze(1)) ** p
+"""
+
+BROKEN = """
+from trainables.losses import LOSSES
+
+@LOSSES.register("broken")
+def broken(logits, labels):
+    return -logits.softmax(1).gather(1, labels[:, None]).squeeze(1).log()
+"""
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, arguments)
+
+
+def test_calibrate_prints_the_published_parameter() -> None:
+    result = run("calibrate", "--loss", "gce", "--from-classes", "100", "--to-classes", "1000")
+    assert result.exit_code == 0
+    assert result.output.startswith("q = 0.482\n")
+    assert "gce(q=0.482)  1000     -0.028" in result.output
+
+
+def test_calibrate_writes_a_figure(tmp_path: Path) -> None:
+    page = tmp_path / "gce.html"
+    classes = ("--from-classes", "10", "--to-classes", "100")
+    assert run("calibrate", "--loss", "gce", *classes, "--plot", str(page)).exit_code == 0
+    assert "gce(q=0.379), K = 100" in page.read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--loss", "agce"), "2 numeric parameters (a, q)"),
+        (("--loss", "gcee"), "unknown loss 'gcee'"),
+        (("--loss", "gce", "--parameter", "p"), "no numeric parameter 'p'"),
+        (("--loss", "gce", "--set", "q"), "name=value"),
+    ],
+)
+def test_calibrate_refuses_in_one_line(arguments: Sequence[str], words: str) -> None:
+    result = run("calibrate", *arguments, "--from-classes", "10", "--to-classes", "100")
+    assert result.exit_code == 2
+    assert words in result.output
+    assert len(result.output.splitlines()) == 1
+
+
+def test_check_loss_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    file = tmp_path / "my_sound_loss.py"
+    file.write_text(SOUND)
+    result = run("check-loss", str(file), "--set", "p=3")
+    assert result.exit_code == 0, result.output
+    assert "my_sound_loss(p=3.0)" in result.output
+    assert "FAILED" not in result.output
+    assert "mae" in result.output
+
+
+def test_check_loss_of_a_loss_that_overflows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    file = tmp_path / "my_broken_loss.py"
+    file.write_text(BROKEN)
+    result = run("check-loss", f"{file}:broken")
+    assert result.exit_code == 2
+    assert "FAILED" in result.output
+
+
+def test_theory_shows_the_sources_numbers() -> None:
+    result = run("theory", "--classes", "10")
+    assert result.exit_code == 0
+    assert "354.113     354.113" in result.output
+    assert "10       0.525" in result.output
+
+
+def test_names_and_columns() -> None:
+    assert component_name("package.module:loss") == "package.module:loss"
+    assert described(Choice.of("gce", q=0.7, logit_bias=0.0, logit_bias_epochs=11)) == "gce(q=0.7)"
+    assert list(columns(("a", "b"), [("long", "1")])) == ["a     b", "────  ─", "long  1"]

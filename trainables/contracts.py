@@ -1,0 +1,178 @@
+"""What every loss must do, tried on a given one: shape, gradient, finiteness, independence.
+
+`check_loss` is what `orchestrator check-loss` prints for a researcher's own loss before any network
+is trained with it. Knows the definition of a loss (`trainables.losses`) and no particular one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from trainables.losses import Loss
+
+SEED = 1
+CLASS_COUNTS = (2, 10, 100, 1000)
+EXTREME = 1e4
+"""Largest logit that value and gradient must survive in float32."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One tried property.
+
+    Args:
+        name: the property.
+        passed: None for a fact that is neither right nor wrong, such as symmetry.
+        detail: what was seen, in numbers.
+    """
+
+    name: str
+    passed: bool | None
+    detail: str
+
+
+Outcome = tuple[bool | None, str]
+
+
+def check_loss(loss: Loss) -> tuple[Finding, ...]:
+    """Every property, tried on seeded random logits. An exception of the loss is a failed finding.
+
+    Args:
+        loss: logits [N, K] of any float dtype, labels int64 [N] → [N].
+    """
+    return tuple(_tried(check, loss) for check in CHECKS)
+
+
+def _shape(loss: Loss) -> Outcome:
+    """One loss per sample, in the dtype of the logits"""
+    wrong = []
+    for classes in CLASS_COUNTS:
+        logits, labels = _samples(classes, dtype=torch.float32)
+        values = loss(logits, labels)
+        if values.shape != labels.shape or values.dtype != logits.dtype:
+            wrong.append(f"K = {classes}: {list(values.shape)} {values.dtype}")
+    return not wrong, "; ".join(wrong) or "shape [N], float32"
+
+
+def _independence(loss: Loss) -> Outcome:
+    """A sample's loss does not depend on its batch"""
+    logits, labels = _samples(10)
+    together = loss(logits, labels)
+    alone = torch.cat([loss(logits[i : i + 1], labels[i : i + 1]) for i in range(len(labels))])
+    error = float((together - alone).abs().max())
+    return error < 1e-12, f"largest difference {error:.1e}"
+
+
+def _gradient(loss: Loss) -> Outcome:
+    """The gradient is the derivative: backpropagation against central differences"""
+    logits, labels = _samples(7)
+    numeric, step = torch.zeros_like(logits), 1e-5
+    for column in range(logits.shape[1]):
+        shift = torch.zeros_like(logits)
+        shift[:, column] = step
+        difference = loss(logits + shift, labels) - loss(logits - shift, labels)
+        numeric[:, column] = difference.detach() / (2 * step)
+    error = float((_backpropagated(loss, logits, labels) - numeric).abs().max())
+    if getattr(loss, "is_gradient_rule", False):
+        return None, f"declared a gradient rule; it differs by up to {error:.1e}"
+    return error < 1e-7, f"largest difference {error:.1e}"
+
+
+def _finite(loss: Loss) -> Outcome:
+    """Value and gradient are finite for logits up to ±1e4 in float32"""
+    wrong = []
+    for classes in CLASS_COUNTS:
+        logits = _extreme_logits(classes)
+        labels = torch.zeros(len(logits), dtype=torch.int64)
+        value, gradient = loss(logits, labels), _backpropagated(loss, logits, labels)
+        if not (value.isfinite().all() and gradient.isfinite().all()):
+            wrong.append(f"not so at K = {classes}")
+    return not wrong, "; ".join(wrong) or f"K = {', '.join(map(str, CLASS_COUNTS))}"
+
+
+def _shift(loss: Loss) -> Outcome:
+    """A shift of all logits by one number changes nothing"""
+    logits, labels = _samples(10)
+    error = float((loss(logits + 3, labels) - loss(logits, labels)).abs().max())
+    return error < 1e-9, f"largest change {error:.1e}"
+
+
+def _direction(loss: Loss) -> Outcome:
+    """Gradient descent never pushes the labelled logit down"""
+    logits, labels = _samples(10)
+    gradient = _backpropagated(loss, logits, labels).gather(1, labels.unsqueeze(1))
+    largest = float(gradient.max())
+    return largest <= 1e-12, f"δ_k ≤ {largest:.1e}"
+
+
+def _bounds(loss: Loss) -> Outcome:
+    """Bounded"""
+    logits = torch.cat([_extreme_logits(10).double(), _samples(10)[0]])
+    values = loss(logits, torch.zeros(len(logits), dtype=torch.int64))
+    low, high = float(values.min()), float(values.max())
+    kind = "bounded" if high < EXTREME / 10 else "unbounded"
+    return None, f"{kind}: values from {low:.4g} to {high:.4g} at K = 10"
+
+
+def _symmetry(loss: Loss) -> Outcome:
+    """Symmetric: Σ_k L(z, k) is the same for all logits"""
+    logits, _ = _samples(10)
+    labels = torch.arange(10).expand(len(logits), 10)
+    rows = logits.unsqueeze(1).expand(-1, 10, -1).reshape(-1, 10)
+    sums = loss(rows, labels.reshape(-1)).reshape(len(logits), 10).sum(dim=1)
+    low, high = float(sums.min()), float(sums.max())
+    symmetric = math.isclose(low, high, rel_tol=1e-9)  # then robust (Ghosh et al., 2017)
+    return None, f"Σ_k L = {low:.6g}" if symmetric else f"no: Σ_k L from {low:.4g} to {high:.4g}"
+
+
+CHECKS: tuple[Callable[[Loss], Outcome], ...] = (
+    _shape,
+    _independence,
+    _gradient,
+    _finite,
+    _shift,
+    _direction,
+    _bounds,
+    _symmetry,
+)
+"""Each by the first line of its docstring, which is what a finding is called."""
+
+
+def _tried(check: Callable[[Loss], Outcome], loss: Loss) -> Finding:
+    """A finding; whatever a foreign loss raises is one too."""
+    name = str(check.__doc__)
+    try:
+        return Finding(name, *check(loss))
+    except Exception as error:  # noqa: BLE001 - a plug-in may raise anything
+        return Finding(name, False, f"raised {type(error).__name__}: {error}")
+
+
+def _samples(num_classes: int, *, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor]:
+    """Logits of an early to a confident network, [64, K], and labels [64]."""
+    generator = torch.Generator().manual_seed(SEED)
+    logits = torch.randn(64, num_classes, generator=generator, dtype=dtype)
+    scale = torch.linspace(0.1, 6, 64, dtype=dtype).unsqueeze(1)
+    return logits * scale, torch.randint(num_classes, (64,), generator=generator)
+
+
+def _extreme_logits(num_classes: int) -> Tensor:
+    """Class 0 far above, far below, and level with the rest, float32 [6, K]."""
+    logits = torch.zeros(6, num_classes)
+    logits[0, 0], logits[1, 0] = EXTREME, -EXTREME
+    logits[2, 1], logits[3, 1] = EXTREME, -EXTREME
+    logits[4], logits[5] = EXTREME, -EXTREME
+    return logits
+
+
+def _backpropagated(loss: Loss, logits: Tensor, labels: Tensor) -> Tensor:
+    logits = logits.detach().requires_grad_()
+    (gradient,) = torch.autograd.grad(loss(logits, labels).sum(), logits)
+    return gradient
