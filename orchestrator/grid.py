@@ -139,7 +139,9 @@ class _Maker:
             written += [(*prefix, "grid", key), (*prefix, "cell", key)]
             written += [(*prefix, "cell", field, parameter)]
         if field == "loss" and point.label is not None:
-            written += [("losses", point.label, parameter), ("losses", point.label)]
+            for prefix in point.prefixes:
+                label: KeyPath = (*prefix, "losses", point.label)
+                written += [(*label, parameter), label]
         for prefix in point.prefixes:
             written += [(*prefix, "grid", field), (*prefix, "cell", field)]
         return next((path for path in written if self.source.stands(path)), (key,))
@@ -150,8 +152,9 @@ def _points(study: Study, phase_name: str, phase: Phase) -> Iterator[_Point]:
     top: KeyPath = ("phases", phase_name) if study.phases else ()
     for index, block in enumerate(phase.blocks or (Block(),)):
         prefixes = tuple(dict.fromkeys(((*top, "blocks", index), top, ())))
+        losses = {**study.losses, **phase.losses, **block.losses}
         axes = [
-            [{key: value} for value in _values(study, key, values)]
+            [{key: value} for value in _values(losses, key, values)]
             for key, values in {**phase.grid, **block.grid}.items()
         ]
         for group in block.zip or phase.zip:
@@ -161,16 +164,18 @@ def _points(study: Study, phase_name: str, phase: Phase) -> Iterator[_Point]:
             written: dict[str, Any] = {}
             for part in (study.cell, phase.cell, block.cell, *chosen):
                 written |= part
-            yield _point(study, written, prefixes)
+            yield _point(losses, written, prefixes)
 
 
-def _point(study: Study, written: Mapping[str, Any], prefixes: tuple[KeyPath, ...]) -> _Point:
+def _point(
+    losses: Mapping[str, Any], written: Mapping[str, Any], prefixes: tuple[KeyPath, ...]
+) -> _Point:
     """Fields as written, dotted ones laid into their components, the loss label looked up."""
     loss = written.get("loss")
-    label = loss if isinstance(loss, str) and loss in study.losses else None
+    label = loss if isinstance(loss, str) and loss in losses else None
     fields = {key: value for key, value in written.items() if "." not in key}
     if label is not None:
-        fields["loss"] = study.losses[label]
+        fields["loss"] = losses[label]
     for key, value in written.items():
         field, dot, parameter = key.partition(".")
         if dot:
@@ -178,9 +183,9 @@ def _point(study: Study, written: Mapping[str, Any], prefixes: tuple[KeyPath, ..
     return _Point(fields, label, prefixes)
 
 
-def _values(study: Study, key: str, values: Any) -> list[Any]:
+def _values(losses: Mapping[str, Any], key: str, values: Any) -> list[Any]:
     if key == "loss" and values == ALL:
-        return list(study.losses)
+        return list(losses)
     return values if isinstance(values, list) else [values]
 
 

@@ -18,6 +18,7 @@ from storage.reporting.spec import Metric, TableSpec
 from trainables.registry import nearest
 
 ALL = "all"
+SMOKE_IMAGES = 128
 MAIN = "main"
 """Name of the one phase of a study that declares none."""
 
@@ -81,9 +82,18 @@ class PickRule(Model):
 
 
 class Block(Model):
-    """A part of a grid; what it leaves out it takes from its phase."""
+    """A part of a grid; what it leaves out it takes from its phase.
+
+    Args:
+        cell: fields its cells share.
+        losses: label → loss where it differs from the study's, such as other parameters at another
+            class count.
+        grid: field → values; the cells are their product.
+        zip: groups of fields that advance together.
+    """
 
     cell: Axes = Field(default_factory=dict)
+    losses: dict[str, Any] = Field(default_factory=dict)
     grid: Axes = Field(default_factory=dict)
     zip: tuple[Zipped, ...] = ()
 
@@ -155,8 +165,12 @@ def smoke_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
     """A cell's plain fields cut down for a smoke run; what the loss and the network see stays."""
     dataset = fields.get("dataset")
     name = dataset.get("name") if isinstance(dataset, dict) else dataset
-    tiny = {"name": "synthetic", "like": name, "images": 256}
+    tiny = {"name": "synthetic", "like": name, "images": SMOKE_IMAGES}
     epochs, batch_size = fields.get("epochs", 1), fields.get("batch_size", 128)
+    noise = fields.get("noise")
+    if isinstance(noise, dict) and noise.get("kind") == "human":
+        # Human labels belong to the real images.
+        fields = {**fields, "noise": {"kind": "symmetric", "rate": 0.4}}
     return {
         **fields,
         "dataset": tiny,
@@ -195,17 +209,18 @@ def _check_losses(study: Study, source: Source) -> None:
     """Labels named in a grid exist."""
     for name, phase in study.stages.items():
         prefix: KeyPath = ("phases", name) if study.phases else ()
-        grids = [((*prefix, "grid"), phase.grid)]
-        grids += [
-            ((*prefix, "blocks", i, "grid"), block.grid) for i, block in enumerate(phase.blocks)
-        ]
-        for path, grid in grids:
-            labels = grid.get("loss", [])
-            for index, label in enumerate(labels if isinstance(labels, list) else [labels]):
-                if isinstance(label, str) and label != ALL and label not in study.losses:
-                    place: KeyPath = (*path, "loss", index)
-                    hint = nearest(label, study.losses)
-                    raise source.error(f"no loss '{label}' under 'losses'", place, hint)
+        _check_labels(study, phase, (*prefix, "grid"), source)
+        for index, block in enumerate(phase.blocks):
+            _check_labels(study, block, (*prefix, "blocks", index, "grid"), source)
+
+
+def _check_labels(study: Study, block: Block, path: KeyPath, source: Source) -> None:
+    known = {**study.losses, **block.losses}
+    labels = block.grid.get("loss", [])
+    for index, label in enumerate(labels if isinstance(labels, list) else [labels]):
+        if isinstance(label, str) and label != ALL and label not in known:
+            hint = nearest(label, known)
+            raise source.error(f"no loss '{label}' under 'losses'", (*path, "loss", index), hint)
 
 
 def _check_seeds(seeds: tuple[int, ...], path: KeyPath, source: Source) -> None:

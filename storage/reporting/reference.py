@@ -130,7 +130,10 @@ def _published_rows(reference: Reference, text: str) -> list[PublishedRow]:
     return [
         row
         for row in reader
-        if all(_same(row[column], value) for column, value in reference.where.items())
+        if all(
+            any(_same(row[column], value) for value in values)
+            for column, values in reference.where.items()
+        )
     ]
 
 

@@ -41,7 +41,7 @@ class Reference(Spec):
 
     Args:
         file: CSV file, relative to the study file.
-        where: CSV column → value that a row must have.
+        where: CSV column → value, or values, of which a row must have one.
         match: CSV column → field of the cells; rows meet where both values agree.
         scale: CSV column → factor from our value to the CSV's (a rate of 0.4 printed as 40: 100).
         rename: our value → the CSV's, for any matched field.
@@ -49,7 +49,7 @@ class Reference(Spec):
     """
 
     file: str
-    where: dict[str, str] = Field(default_factory=dict)
+    where: dict[str, Fields] = Field(default_factory=dict)
     match: dict[str, str]
     scale: dict[str, float] = Field(default_factory=dict)
     rename: dict[str, str] = Field(default_factory=dict)
