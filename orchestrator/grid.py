@@ -99,8 +99,7 @@ class _Maker:
     def make(
         self, phase_name: str, phase: Phase, point: _Point, seed: int, *, position: int
     ) -> StudyCell:
-        given = smoke_fields(point.fields) if self.smoke else point.fields
-        fields, pending = self._with_picks(given, point.label)
+        fields, pending = self._with_picks(point.fields, point.label)
         axes = _axes(fields, point.label)
         skipped = next((rule.because for rule in phase.skip if _matches(rule, axes, seed)), None)
         runs = skipped is None and pending is None
@@ -125,8 +124,9 @@ class _Maker:
         return fields, None
 
     def _cell(self, fields: dict[str, Any], point: _Point) -> Cell:
+        run = smoke_fields(fields) if self.smoke else fields
         try:
-            return make_cell(self.catalog.build_config(fields), self.catalog)
+            return make_cell(self.catalog.build_config(run), self.catalog)
         except ComponentError as error:
             path = self._place(error.key or "", point)
             raise self.source.error(error.message, path, error.nearest) from None

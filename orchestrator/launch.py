@@ -115,7 +115,7 @@ def launch(opened: OpenedStudy, options: LaunchOptions, progress: ProgressView) 
         for name, phase in opened.study.stages.items():
             cells = opened.expand(picks)
             plan = make_plan(cells, Store(options.store).states())
-            land_study(options.store, _study_record(opened, cells, launch_id, code))
+            land_study(options.store, study_record(opened, cells, launch_id, code))
             due = order_trials(plan.to_run(name))
             num_due += len(due)
             to_run = {cell.key: cell.config.epochs for cell in due}
@@ -178,7 +178,7 @@ def _decide(name: str, phase: Phase, cells: Sequence[StudyCell], store: Store) -
     }
 
 
-def _study_record(
+def study_record(
     opened: OpenedStudy, cells: Sequence[StudyCell], launch_id: str, code: CodeVersion
 ) -> StudyRecord:
     study, source = opened.study, opened.source

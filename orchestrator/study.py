@@ -18,7 +18,7 @@ from storage.reporting.spec import Metric, TableSpec
 from trainables.registry import nearest
 
 ALL = "all"
-SMOKE_IMAGES = 128
+SMOKE_IMAGES = 32
 MAIN = "main"
 """Name of the one phase of a study that declares none."""
 
@@ -175,7 +175,7 @@ def smoke_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
         **fields,
         "dataset": tiny,
         "epochs": min(epochs, 2) if isinstance(epochs, int) else epochs,
-        "batch_size": min(batch_size, 64) if isinstance(batch_size, int) else batch_size,
+        "batch_size": min(batch_size, 16) if isinstance(batch_size, int) else batch_size,
     }
 
 

@@ -1,0 +1,135 @@
+"""Every study of the project: reads, plans without data, meets its published table, and runs.
+
+The smoke runs train one cell of each loss × architecture × noise kind that any study asks for, on
+tiny synthetic data, without Ray.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from orchestrator.cell import StudyCell
+from orchestrator.launch import OpenedStudy, open_study, study_record
+from orchestrator.provenance import CodeVersion
+from storage.landing import land_study
+from storage.reporting.report import Report, build_report
+from storage.store import Store
+from trainables.config import TrainingConfig
+from trainables.train import train
+
+STUDIES = Path(__file__).parents[2] / "studies"
+FILES = [path for path in sorted(STUDIES.rglob("*.yaml")) if path.parent.name != "protocols"]
+NAMES = [str(path.relative_to(STUDIES)) for path in FILES]
+CHECKS = {"table5_check", "settle_mlp1024_momentum", "settle_passive_coefficients"}
+CHECKS |= {"settle_true_class", "settle_asymmetric_per_run"}
+"""Studies that run a part of a published table, on purpose."""
+
+LARGE = {"wide_resnet101_2", "googlenet_bn", "resnet50"}
+"""Networks for large images; their own tests run them."""
+
+
+@functools.cache
+def opened(path: Path) -> tuple[OpenedStudy, tuple[StudyCell, ...]]:
+    study = open_study(path)
+    return study, study.expand({})
+
+
+@pytest.fixture(params=FILES, ids=NAMES)
+def study_file(request: pytest.FixtureRequest) -> Path:
+    return request.param
+
+
+def report_before_any_run(path: Path, root: Path) -> Report:
+    study, cells = opened(path)
+    land_study(root, study_record(study, cells, "launch", CodeVersion("0", is_dirty=False)))
+    return build_report(Store(root), study.study.name, path.parent)
+
+
+def test_a_study_plans_without_its_data(study_file: Path) -> None:
+    study, cells = opened(study_file)
+    assert cells
+    assert study.study.title
+    assert study.study.tables
+    assert all(entry.cell or entry.pending or entry.skipped for entry in cells)
+
+
+def test_a_study_says_what_it_is_and_how_to_run_it(study_file: Path) -> None:
+    text = study_file.read_text()
+    name = study_file.relative_to(STUDIES.parent)
+    assert f"# Command    python -m orchestrator launch {name}" in text
+    for word in ("Source", "Time"):
+        assert re.search(rf"^# {word}\s", text, re.MULTILINE), f"no line '# {word}'"
+    assert (
+        open_study(study_file).study.name == study_file.stem or study_file.parent.name == "settle"
+    )
+
+
+def test_the_cells_that_a_study_promises(study_file: Path) -> None:
+    """The number of cells in its header is that of its first phase, each run counted once."""
+    _, cells = opened(study_file)
+    promised = re.search(r"^# Time\s+([\d,]+) (?:cells|runs)", study_file.read_text(), re.MULTILINE)
+    if promised:
+        keys = {entry.cell.key for entry in cells if entry.cell}
+        assert int(promised[1].replace(",", "")) == len(keys)
+
+
+def test_published_tables_are_met_whole(study_file: Path, tmp_path: Path) -> None:
+    """Every published number of a table has its cell, unless the study is a mere check."""
+    report = report_before_any_run(study_file, tmp_path)
+    declared = [table for table in opened(study_file)[0].study.tables.values() if table.reference]
+    assert len(report.comparisons) == len(declared)
+    for comparison in report.comparisons:
+        assert comparison.pairs
+        if opened(study_file)[0].study.name not in CHECKS:
+            assert not comparison.only_published
+
+
+def test_tables_5_and_6_share_the_search() -> None:
+    searched = {c.cell.key for c in opened(STUDIES / "table6.yaml")[1] if c.cell}
+    wanted = {c.cell.key for c in opened(STUDIES / "table5.yaml")[1] if c.cell}
+    assert searched < wanted
+
+
+def test_the_logit_bias_follows_the_class_count() -> None:
+    biases = {
+        (c.axes["dataset"], c.cell.config.loss.get("logit_bias"))
+        for c in opened(STUDIES / "table2.yaml")[1]
+        if c.axes["loss"] == "MAE*" and c.cell
+    }
+    assert biases == {("fashion-mnist", 0.5), ("cifar10", 0.5), ("cifar100", 3.0)}
+
+
+def smoke_configs() -> Mapping[str, TrainingConfig]:
+    """Loss × architecture × noise kind → one configuration."""
+    found: dict[str, TrainingConfig] = {}
+    for path in FILES:
+        study = open_study(path, smoke=True)
+        for entry in study.expand({}):
+            if entry.cell and entry.cell.config.architecture.name not in LARGE:
+                config = entry.cell.config
+                kind = f"{config.loss.name} {config.architecture.name} {config.noise.name}"
+                found.setdefault(kind, config)
+    return found
+
+
+SMOKE = smoke_configs()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", SMOKE)
+def test_a_smoke_cell_trains(kind: str, tmp_path: Path) -> None:
+    result = train(SMOKE[kind], data_root=tmp_path)
+    assert len(result.epochs) == SMOKE[kind].epochs
+    assert result.diverged_epoch is None
+
+
+def test_smoke_covers_losses_and_kinds_of_noise() -> None:
+    losses = {config.loss.name for config in SMOKE.values()}
+    assert losses >= {"ce", "mae", "gce", "tgce", "sce", "bitempered", "agce", "imae"}
+    assert losses >= {"nfl_mae", "nce_mae", "nce_agce"}
+    assert {config.noise.name for config in SMOKE.values()} >= {"none", "symmetric", "asymmetric"}
