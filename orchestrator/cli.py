@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestrator.durations import parse_seconds
+
 if TYPE_CHECKING:
     from storage.reporting.figures.early_learning import ErrorCurve
     from storage.store import Store
@@ -55,6 +57,14 @@ Address = Annotated[
 ]
 CheckpointSeconds = Annotated[
     float, typer.Option(help="Time between the checkpoints of a running cell.", min=0.0)
+]
+Budget = Annotated[
+    float | None,
+    typer.Option(
+        help="Wall time for this launch, such as 45m or 20h; then it stops, resumable.",
+        parser=parse_seconds,
+        metavar="TIME",
+    ),
 ]
 Smoke = Annotated[
     bool,
@@ -121,6 +131,7 @@ def launch(
     data_root: DataRoot = None,
     address: Address = None,
     checkpoint_seconds: CheckpointSeconds = 60.0,
+    budget: Budget = None,
     smoke: Smoke = False,
 ) -> None:
     """Run the cells that the store lacks, then show the tables.
@@ -139,7 +150,9 @@ def launch(
     from storage.durable import LandingError
     from trainables.datasets import default_data_root
 
-    options = LaunchOptions(store, data_root or default_data_root(), address, checkpoint_seconds)
+    options = LaunchOptions(
+        store, data_root or default_data_root(), address, checkpoint_seconds, budget
+    )
     with one_line_errors(StudyError, ExecutorError, LandingError):
         opened = open_study(study, overrides or (), smoke=smoke)
         try:

@@ -1,8 +1,12 @@
-"""Stopping a launch so that nothing is lost: the first signal drains, the second stops at once."""
+"""Stopping a launch so that nothing is lost: the first signal drains, the second stops at once.
+
+A spent budget drains in the same way.
+"""
 
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,10 +25,28 @@ class Drain:
     def __init__(self, file: Path, announce: Callable[[str], None]) -> None:
         self.file, self._announce = file, announce
         self.signal: int | None = None
+        self.is_set = False
 
-    @property
-    def is_set(self) -> bool:
-        return self.signal is not None
+    def begin(self, reason: str) -> None:
+        """Let running cells write a checkpoint and start no more."""
+        if self.is_set:
+            return
+        self.is_set = True
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        self.file.touch()
+        self._announce(f"{reason}: running cells write a checkpoint")
+
+    @contextmanager
+    def after(self, seconds: float | None) -> Iterator[Self]:
+        """Drain once `seconds` have passed inside the block; None for no limit."""
+        timer = threading.Timer(seconds or 0, self.begin, ["the budget is spent"])
+        timer.daemon = True
+        if seconds is not None:
+            timer.start()
+        try:
+            yield self
+        finally:
+            timer.cancel()
 
     @contextmanager
     def on_signals(self) -> Iterator[Self]:
@@ -39,9 +61,7 @@ class Drain:
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         del frame
-        if self.is_set:
+        if self.signal is not None:
             raise KeyboardInterrupt
         self.signal = number
-        self.file.parent.mkdir(parents=True, exist_ok=True)
-        self.file.touch()
-        self._announce("stopping: running cells write a checkpoint (once more stops at once)")
+        self.begin("stopping (once more stops at once)")

@@ -61,12 +61,15 @@ class LaunchOptions:
         data_root: folder of the data sets.
         address: of a running Ray cluster; None starts a private one.
         checkpoint_seconds: time between mid-cell checkpoints.
+        budget_seconds: wall time after which running cells write a checkpoint and the launch ends;
+            None for no limit.
     """
 
     store: Path
     data_root: Path
     address: str | None = None
     checkpoint_seconds: float = 60.0
+    budget_seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -76,12 +79,14 @@ class LaunchReport:
     Args:
         plan: the study against the store, after the launch.
         num_due: cells that were due in it.
-        signal: number of the signal that stopped it, None if it came to its end.
+        signal: number of the signal that stopped it, None if none did.
+        is_budget_spent: whether it ended because its time was over.
     """
 
     plan: Plan
     num_due: int
     signal: int | None
+    is_budget_spent: bool
 
 
 def open_study(path: Path, overrides: Sequence[str] = (), *, smoke: bool = False) -> OpenedStudy:
@@ -111,6 +116,7 @@ def launch(opened: OpenedStudy, options: LaunchOptions, progress: ProgressView) 
     num_due = 0
     with ExitStack() as stack:
         stack.enter_context(drain.on_signals())
+        stack.enter_context(drain.after(options.budget_seconds))
         executor: Executor | None = None
         for name, phase in opened.study.stages.items():
             cells = opened.expand(picks)
@@ -129,7 +135,8 @@ def launch(opened: OpenedStudy, options: LaunchOptions, progress: ProgressView) 
             if phase.pick:
                 picks |= _decide(name, phase, cells, Store(options.store))
                 land_picks(options.store, opened.study.name, _pick_records(opened.study, picks))
-    return LaunchReport(plan_study(opened, options.store), num_due, drain.signal)
+    is_budget_spent = drain.is_set and drain.signal is None
+    return LaunchReport(plan_study(opened, options.store), num_due, drain.signal, is_budget_spent)
 
 
 def _executor(opened: OpenedStudy, options: LaunchOptions, scratch: Path) -> Executor:

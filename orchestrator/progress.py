@@ -16,6 +16,7 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.text import Text
 
+from orchestrator.durations import format_seconds
 from storage.schema import Outcome
 
 PLAIN_LINE_SECONDS = 15.0
@@ -211,16 +212,56 @@ class LiveProgress(ProgressView):
         return Group(self._bar, Text(tally.line()), *(Text(line, style="dim") for line in shown))
 
 
+class ShieldedProgress(ProgressView):
+    """Another view, whose errors (a closed terminal, a full pipe) never reach the cells.
+
+    After its first error the view is left alone; its tally stays what it was.
+    """
+
+    def __init__(self, view: ProgressView) -> None:
+        super().__init__(view.console)
+        self._view, self._works = view, True
+        self.tally = view.tally
+
+    def __enter__(self) -> Self:
+        self._attempt(self._view.__enter__)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._attempt(lambda: self._view.__exit__(kind, error, trace))
+
+    def note(self, message: str) -> None:
+        self._attempt(lambda: self._view.note(message))
+
+    def begin_phase(self, phase: str, done: int, to_run: dict[str, int]) -> None:
+        self._attempt(lambda: self._view.begin_phase(phase, done, to_run))
+
+    def trial_started(self, key: str) -> None:
+        self._attempt(lambda: self._view.trial_started(key))
+
+    def trial_advanced(self, key: str, epoch: int) -> None:
+        self._attempt(lambda: self._view.trial_advanced(key, epoch))
+
+    def trial_retried(self, key: str) -> None:
+        self._attempt(lambda: self._view.trial_retried(key))
+
+    def trial_ended(self, key: str, outcome: str) -> None:
+        self._attempt(lambda: self._view.trial_ended(key, outcome))
+
+    def _attempt(self, show: Callable[[], object]) -> None:
+        if self._works:
+            try:
+                show()
+            except Exception:  # noqa: BLE001 - whatever a view does, training goes on
+                self._works = False
+
+
 def make_progress(console: Console) -> ProgressView:
     """The live view in a terminal, plain lines elsewhere."""
-    return LiveProgress(console) if console.is_terminal else PlainProgress(console)
-
-
-def format_seconds(seconds: float) -> str:
-    """`42 s`, `3 min 10 s`, `2 h 05 min`."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    view = LiveProgress(console) if console.is_terminal else PlainProgress(console)
+    return ShieldedProgress(view)

@@ -54,6 +54,8 @@ def launch_lines(
     counts = ended.plan.counts()
     if ended.num_due == 0:
         yield "nothing to run: every cell has its result"
+    if ended.is_budget_spent:
+        yield "the budget is spent; the same command goes on where this one stopped"
     for standing in (Standing.FAILED, Standing.NEW, Standing.STALE, Standing.PENDING):
         if counts[standing]:
             yield f"{counts[standing]} cells {standing}; see: orchestrator status {study}{at}"
