@@ -113,14 +113,20 @@ def plan(
     store: StoreRoot = RESULTS,
     smoke: Smoke = False,
 ) -> None:
-    """Show which cells are new, done, failed, stale, skipped or pending, and why. Runs nothing."""
+    """Show which cells are new, done, failed, stale, skipped or pending, and why. Runs nothing.
+
+    The time they need is judged by what the store knows of cells of the same kind.
+    """
+    from orchestrator.forecast import forecast, forecast_lines
     from orchestrator.launch import open_study, plan_study
     from orchestrator.source import StudyError
     from orchestrator.summary import plan_lines
+    from storage import Store
 
     with one_line_errors(StudyError):
-        opened = open_study(study, overrides or (), smoke=smoke)
-        show(plan_lines(plan_study(opened, store)))
+        planned = plan_study(open_study(study, overrides or (), smoke=smoke), store)
+    show(plan_lines(planned))
+    show(forecast_lines(forecast(planned.due, Store(store).paces())))
 
 
 @app.command(epilog="Example: orchestrator launch studies/quickstart.yaml --store results")

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.cell import Cell, StudyCell
 from orchestrator.drain import Drain
+from orchestrator.forecast import forecast, forecast_lines
 from orchestrator.grid import display, expand
 from orchestrator.packing import order_trials
 from orchestrator.phases import Pick, pick_values
@@ -129,6 +130,9 @@ def launch(opened: OpenedStudy, options: LaunchOptions, progress: ProgressView) 
             if due:
                 executor = executor or stack.enter_context(_executor(opened, options, scratch))
                 settings = _settings(opened, options, launch_id, drain, code, executor)
+                expected = forecast(due, Store(options.store).paces())
+                for line in forecast_lines(expected, executor.slots):
+                    progress.note(line)
                 executor.run([_task(cell) for cell in due], settings, progress, drain)
             if drain.is_set:
                 break

@@ -54,6 +54,16 @@ class Plan:
             if entry.phase == phase and entry.cell is not None and verdict.standing.is_due
         ]
 
+    @property
+    def due(self) -> tuple[Cell, ...]:
+        """Distinct cells that a launch runs, whatever their phase."""
+        cells = [
+            entry.cell
+            for entry, verdict in self.entries
+            if entry.cell is not None and verdict.standing.is_due
+        ]
+        return tuple({cell.key: cell for cell in cells}.values())
+
     def num_done(self, phase: str) -> int:
         """Distinct cells of a phase that have a result."""
         return len(

@@ -34,12 +34,9 @@ def plan_lines(plan: Plan) -> Iterator[str]:
         yield f"  {count} {standing}: {reason}"
     if len(reasons) > SHOWN_REASONS:
         yield f"  … and {len(reasons) - SHOWN_REASONS} more reasons"
-    due = {
-        entry.cell.key for entry, verdict in plan.entries if verdict.standing.is_due and entry.cell
-    }
     waiting = plan.counts()[Standing.PENDING]
-    if due:
-        yield f"a launch runs {len(due)} cells" + (f", then {waiting} more" if waiting else "")
+    if plan.due:
+        yield f"a launch runs {len(plan.due)} cells" + (f", then {waiting} more" if waiting else "")
     else:
         yield "nothing to run: every cell has its result"
 

@@ -27,7 +27,7 @@ from storage.schema import METRICS, VIEWS, picks_schema, planned_schema
 if TYPE_CHECKING:
     from storage.attempt import PickRecord, StudyRecord
 
-__all__ = ["CellState", "Damage", "Store"]
+__all__ = ["CellState", "Damage", "Pace", "Store"]
 
 BUILDING_BLOCKS = (
     "study_rows",
@@ -35,6 +35,7 @@ BUILDING_BLOCKS = (
     "attempt_rows",
     "results",
     "key_states",
+    "paces",
 )
 """What the public views are made of, in the order they build on each other."""
 
@@ -62,6 +63,28 @@ class CellState:
     error_class: str | None
     error_message: str | None
     seconds: float | None
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How long an epoch took, by what decides it.
+
+    Args:
+        dataset, architecture: components as JSON.
+        batch_size, precision, device: as in the cells.
+        num_cells: results behind the figures.
+        low, middle, high: seconds an epoch at the 10th, 50th and 90th percentile of the cells.
+    """
+
+    dataset: str
+    architecture: str
+    batch_size: int
+    precision: str
+    device: str
+    num_cells: int
+    low: float
+    middle: float
+    high: float
 
 
 class Store:
@@ -120,6 +143,10 @@ class Store:
             CellState(key, base_key, outcome, json.loads(revisions), *rest)
             for key, base_key, outcome, revisions, *rest in rows
         )
+
+    def paces(self) -> tuple[Pace, ...]:
+        """How long epochs took, for every kind of cell that has a result."""
+        return tuple(Pace(*row) for row in self.rows("select * from paces"))
 
     def curves(self, keys: Sequence[str], metric: str) -> dict[str, tuple[float | None, ...]]:
         """Per-epoch values of one metric for those of `keys` that have a result."""

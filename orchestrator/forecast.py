@@ -1,0 +1,118 @@
+"""How long the missing cells will take, from what cells of the same kind took before.
+
+A kind is what decides an epoch's time: data set, architecture, batch size, precision, device.
+Values in, values out; cells of a kind that was never run are counted apart, not guessed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from orchestrator.cell import Cell
+from orchestrator.durations import format_seconds
+from storage.store import Pace
+from trainables.config import Choice, TrainingConfig
+
+RESULT_BYTES = 15_000
+"""A landed result before compaction; half of it afterwards."""
+
+Kind = tuple[str, str, int, str]
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Time of training that is left, summed over the cells.
+
+    Args:
+        num_cells: cells that are due.
+        low, middle, high: seconds of one trial after the other, for the cells of known kinds.
+        device: on which the known kinds ran.
+        num_before: earlier results behind it.
+        unknown: kinds never run on that device, in words → cells.
+    """
+
+    num_cells: int
+    low: float
+    middle: float
+    high: float
+    device: str
+    num_before: int
+    unknown: dict[str, int]
+
+    @property
+    def num_bytes(self) -> int:
+        """Room that the results take in the store."""
+        return self.num_cells * RESULT_BYTES
+
+
+def forecast(due: Sequence[Cell], paces: Sequence[Pace], device: str | None = None) -> Forecast:
+    """Time of the cells that are `due`.
+
+    Args:
+        paces: the store's own history.
+        device: by whose history; None takes the device with the most results.
+    """
+    counts: Counter[str] = Counter()
+    for before in paces:
+        counts[before.device] += before.num_cells
+    chosen = device or next((name for name, _ in counts.most_common(1)), "")
+    known = {_kind_of_pace(item): item for item in paces if item.device == chosen}
+    low = middle = high = 0.0
+    used: dict[Kind, int] = {}
+    unknown: Counter[str] = Counter()
+    for cell in due:
+        kind = _kind(cell.config)
+        pace = known.get(kind)
+        if pace is None:
+            unknown[_in_words(cell.config)] += 1
+            continue
+        used[kind] = pace.num_cells
+        low += pace.low * cell.config.epochs
+        middle += pace.middle * cell.config.epochs
+        high += pace.high * cell.config.epochs
+    return Forecast(len(due), low, middle, high, chosen, sum(used.values()), dict(unknown))
+
+
+def forecast_lines(found: Forecast, slots: int | None = None) -> Iterator[str]:
+    """Training time, wall time on `slots` trials at once, disk, and what is not in it."""
+    if found.num_before:
+        yield (
+            f"about {format_seconds(found.middle)} of training "
+            f"({format_seconds(found.low)} to {format_seconds(found.high)}), judged by "
+            f"{found.num_before} earlier results on {found.device}"
+        )
+        if slots and slots > 1:
+            yield f"about {format_seconds(found.middle / slots)} with {slots} trials at a time"
+    for kind, count in found.unknown.items():
+        yield f"{count} cells of a kind that never ran here, time unknown: {kind}"
+    if found.num_cells:
+        yield f"about {max(1, round(found.num_bytes / 1e6))} MB of results"
+
+
+def _kind(config: TrainingConfig) -> Kind:
+    return (
+        _canonical(config.dataset),
+        _canonical(config.architecture),
+        config.batch_size,
+        config.precision,
+    )
+
+
+def _kind_of_pace(pace: Pace) -> Kind:
+    dataset, architecture = json.loads(pace.dataset), json.loads(pace.architecture)
+    return (_text(dataset), _text(architecture), pace.batch_size, pace.precision)
+
+
+def _canonical(choice: Choice) -> str:
+    return _text({"name": choice.name, **choice.as_dict()})
+
+
+def _text(component: object) -> str:
+    return json.dumps(component, sort_keys=True)
+
+
+def _in_words(config: TrainingConfig) -> str:
+    return f"{config.architecture.name} on {config.dataset.name}, batches of {config.batch_size}"
