@@ -216,7 +216,7 @@ class Registry(Generic[T]):
                 ) from None
             raise
         own = {
-            name: component
+            component.name: component
             for name, component in self._components.items()
             if name not in before or getattr(component.target, "__module__", "") == module.__name__
         }
