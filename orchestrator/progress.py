@@ -6,7 +6,7 @@ Gets events, draws, and decides nothing. Knows no Ray.
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
@@ -20,6 +20,9 @@ from orchestrator.durations import format_seconds
 from storage.schema import Outcome
 
 PLAIN_LINE_SECONDS = 15.0
+
+RECENT_SECONDS = 600.0
+"""The pace of this last while, beside that of the whole phase, gives the range of a forecast."""
 
 
 class Tally:
@@ -35,6 +38,7 @@ class Tally:
         self._epochs_left: dict[str, int] = {}
         self._epochs_total: dict[str, int] = {}
         self._epochs_done = 0
+        self._marks: deque[tuple[float, int]] = deque()
         self.phase = ""
         self.total = 0
         self.done_before = 0
@@ -50,6 +54,7 @@ class Tally:
         self._epochs_left = dict(to_run)
         self._epochs_total = dict(to_run)
         self._epochs_done = 0
+        self._marks.clear()
         self._started = self._clock()
 
     def start(self, key: str) -> None:
@@ -71,6 +76,10 @@ class Tally:
         before = self._epochs_left.get(key, 0)
         self._epochs_left[key] = max(0, left)
         self._epochs_done += max(0, before - self._epochs_left[key])
+        now = self._clock()
+        self._marks.append((now, self._epochs_done))
+        while now - self._marks[0][0] > RECENT_SECONDS:
+            self._marks.popleft()
 
     @property
     def done(self) -> int:
@@ -83,10 +92,21 @@ class Tally:
         return self._epochs_done / elapsed if elapsed > 0 else 0.0
 
     @property
-    def seconds_left(self) -> float | None:
-        """Remaining epochs at the rate so far; None before the first epoch."""
-        rate = self.epochs_per_second
-        return sum(self._epochs_left.values()) / rate if rate > 0 else None
+    def seconds_left(self) -> tuple[float, float] | None:
+        """Remaining epochs at the pace of the phase and at the recent one, the shorter time first.
+
+        None before the first epoch.
+        """
+        left = sum(self._epochs_left.values())
+        rates = [rate for rate in (self.epochs_per_second, self._recent_rate) if rate > 0]
+        return (left / max(rates), left / min(rates)) if rates else None
+
+    @property
+    def _recent_rate(self) -> float:
+        if len(self._marks) < 2:
+            return 0.0
+        (start, before), (end, after) = self._marks[0], self._marks[-1]
+        return (after - before) / (end - start) if end > start else 0.0
 
     def line(self) -> str:
         """The whole state in one line."""
@@ -101,8 +121,15 @@ class Tally:
         parts.append(f"{self.epochs_per_second:.1f} epochs/s")
         left = self.seconds_left
         if left is not None and self.done < self.total:
-            parts.append(f"about {format_seconds(left)} left")
+            parts.append(f"about {_range(*left)} left")
         return ", ".join(parts)
+
+
+def _range(low: float, high: float) -> str:
+    """`3 min 10 s`, or `2 h 05 min to 3 h 10 min` where the two differ by more than a tenth."""
+    if high <= 1.1 * low:
+        return format_seconds(high)
+    return f"{format_seconds(low)} to {format_seconds(high)}"
 
 
 class ProgressView:

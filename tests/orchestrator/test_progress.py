@@ -32,11 +32,27 @@ def test_the_tally_counts_cells_and_forecasts_the_rest() -> None:
     clock.now = 105
     tally.advance("a", 5)
     assert tally.epochs_per_second == 1
-    assert tally.seconds_left == 15
+    assert tally.seconds_left == (15, 15)
     tally.end("a", "diverged")
     assert (
         tally.line() == "main: 3/4 cells done, 0 running, 1 diverged, 2.0 epochs/s, about 5 s left"
     )
+
+
+def test_the_forecast_spans_the_pace_of_the_phase_and_the_recent_one() -> None:
+    clock = Clock()
+    tally = Tally(clock)
+    tally.begin_phase("main", done=0, to_run={"a": 2000, "b": 100})
+    tally.start("a")
+    for epoch in range(1, 1001):
+        clock.now = epoch  # one epoch a second, then one in two
+        tally.advance("a", epoch)
+    for epoch in range(1, 501):
+        clock.now = 1000 + 2 * epoch
+        tally.advance("a", 1000 + epoch)
+    low, high = tally.seconds_left or (0, 0)
+    assert (round(low), round(high)) == (800, 1200)
+    assert "13 min 20 s to 20 min 00 s left" in tally.line()
 
 
 def test_plain_lines_come_at_most_every_15_seconds() -> None:
