@@ -55,15 +55,18 @@ class BiTemperedLogistic:
         return distance + (torch.expm1((2 - self.t1) * log_p) + entropy) / (2 - self.t1)
 
     def _gradient(self, softmax: LabelledSoftmax, powers: Tensor) -> Tensor:
-        """∂L/∂z [..., K]: e and d of the other classes, then e_k and d_k. Overwrites `powers`."""
-        e = torch.exp(self.t2 * softmax.log_a).scatter_(-1, softmax.index, 0.0)
-        d = powers.mul_(e)
-        e_others, d_others = e.sum(dim=-1, keepdim=True), d.sum(dim=-1, keepdim=True)
-        e_k = torch.exp(self.t2 * softmax.log_a_k)
+        """∂L/∂z [..., K] from e_j = p_j^t2 and d_j."""
+        e = torch.exp(self.t2 * softmax.exact_log_a)
         d_k = -softmax.rest * torch.exp((self.t2 - self.t1) * softmax.log_a_k)
-        total = e_others + e_k
-        at_label = (d_k * e_others - e_k * d_others) / total
-        return d.sub_(e.mul_((d_others + d_k) / total)).scatter_(-1, softmax.index, at_label)
+        d = (powers * e).scatter_(-1, softmax.index, d_k)
+        # The leading class is summed apart: where it is certain, its own terms would cancel.
+        top = softmax.log_a.argmax(dim=-1, keepdim=True)
+        e_top, d_top = e.gather(-1, top), d.gather(-1, top)
+        e_rest = e.scatter(-1, top, 0.0).sum(dim=-1, keepdim=True)
+        d_rest = d.scatter(-1, top, 0.0).sum(dim=-1, keepdim=True)
+        total = e_rest + e_top
+        gradient = d - e * ((d_rest + d_top) / total)
+        return gradient.scatter_(-1, top, (d_top * e_rest - e_top * d_rest) / total)
 
 
 def tempered_log_softmax(logits: Tensor, t2: float) -> Tensor:

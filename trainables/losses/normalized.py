@@ -77,8 +77,16 @@ class NormalizedFocalLoss(SoftmaxLoss):
 
 
 def _normalized(softmax: LabelledSoftmax, f: Tensor, h: Tensor) -> Term:
-    """f_k / F and its gradient from f_j and h_j = ∂f_j/∂log a_j, [..., K] each."""
-    f_sum, h_sum = f.sum(dim=-1, keepdim=True), h.sum(dim=-1, keepdim=True)
-    value = f.gather(-1, softmax.index) / f_sum
-    h_k = h.gather(-1, softmax.index)
-    return Term(value, (h_k * softmax.error + value * (softmax.a * h_sum - h)) / f_sum)
+    """f_k / F and its gradient from f_j and h_j = ∂f_j/∂log a_j, [..., K] each.
+
+    With the sums R of f and H of h over the other classes, the terms that cancel are left out.
+    """
+    index = softmax.index
+    f_k, h_k = f.gather(-1, index), h.gather(-1, index)
+    rest_f = f.scatter(-1, index, 0.0).sum(dim=-1, keepdim=True)
+    rest_h = h.scatter(-1, index, 0.0).sum(dim=-1, keepdim=True)
+    total = f_k + rest_f
+    missing = -torch.expm1(softmax.exact_log_a)
+    others = softmax.a * (f_k * (rest_h - h) - h_k * rest_f) - f_k * h * missing
+    labelled = h_k * softmax.rest * rest_f + f_k * softmax.a_k * rest_h
+    return Term(f_k / total, others.scatter(-1, index, labelled) / total**2)

@@ -51,8 +51,11 @@ class LabelledSoftmax:
 
     @property
     def exact_log_a(self) -> Tensor:
-        """log a [..., K] with its labelled entry exact at both ends."""
-        return self.log_a.scatter(-1, self.index, self.log_a_k)
+        """log a [..., K], exact also for the class that leads, labelled or not."""
+        top = self.log_a.argmax(dim=-1, keepdim=True)
+        rest = self.a.scatter(-1, top, 0.0).sum(dim=-1, keepdim=True)
+        leading = torch.where(rest < 0.5, torch.log1p(-rest), self.log_a.gather(-1, top))
+        return self.log_a.scatter(-1, top, leading)
 
     def term(self, value: Tensor, slope: Tensor | float) -> Term:
         """A function of a_k alone: its value and its derivative by log a_k, [..., 1] each."""
