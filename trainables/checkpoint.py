@@ -17,12 +17,14 @@ from typing import Any
 import torch
 
 DIGEST_BYTES = 32
+FORMAT = 2
+"""Of the state's entries; a checkpoint of another format is as good as none."""
 
 
 def save(path: Path, state: dict[str, Any]) -> None:
     """Replace the checkpoint at `path` by `state`, atomically and durably."""
     buffer = io.BytesIO()
-    torch.save(state, buffer)
+    torch.save({"format": FORMAT, **state}, buffer)
     content = buffer.getbuffer()
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
@@ -47,7 +49,8 @@ def load(path: Path, config: dict[str, Any]) -> dict[str, Any] | None:
     if hashlib.sha256(body).digest() != digest:
         return None
     state: dict[str, Any] = torch.load(io.BytesIO(body), map_location="cpu", weights_only=True)
-    return state if state["config"] == config else None
+    fits = state.get("format") == FORMAT and state["config"] == config
+    return state if fits else None
 
 
 def discard(path: Path) -> None:

@@ -1,24 +1,26 @@
 """The step, and an epoch of steps: everything on the device, read back once per epoch.
 
-Batches are index vectors into resident images; augmentation parameters of a whole epoch are drawn
-beforehand; sums are kept in device tensors. Nothing in an epoch waits for the device.
+Everything has a leading member axis S, 1 for a lone run. Batches are index vectors into resident
+images; augmentation parameters of a whole epoch are drawn beforehand; sums are kept in device
+tensors. Nothing in an epoch waits for the device.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
 from trainables.augment import Augmentation
 from trainables.config import Precision
 from trainables.losses import Loss
 from trainables.losses.logit_bias import add_logit_bias
+from trainables.networks import Network
 from trainables.normalization import Statistics
+from trainables.updates import Updates
 
 
 @dataclass(frozen=True)
@@ -51,9 +53,9 @@ class Batch:
     """One step's data.
 
     Args:
-        images: uint8 [B, C, H, W].
-        given, true: labels trained on and true labels, int64 [B].
-        weights: float32 [B] on the samples' losses; None for 1 throughout.
+        images: uint8 [S, B, C, H, W].
+        given, true: labels trained on and true labels, int64 [S, B].
+        weights: float32 [S, B] on the samples' losses; None for 1 throughout.
     """
 
     images: Tensor
@@ -62,91 +64,137 @@ class Batch:
     weights: Tensor | None
 
 
+@dataclass(frozen=True)
+class TrainingData:
+    """What the batches of one epoch are cut from.
+
+    Args:
+        images: uint8 [N, C, H, W], shared by the members.
+        true: int64 [N].
+        given: int64 [S, N].
+        weights: float32 [S, N]; None for 1 throughout.
+        order: int64 [S, N].
+        augmentations: each with its draws, [S, N, …] in the order of the batches.
+    """
+
+    images: Tensor
+    true: Tensor
+    given: Tensor
+    weights: Tensor | None
+    order: Tensor
+    augmentations: Sequence[tuple[Augmentation, Tensor]]
+
+    def batches(self, batch_size: int) -> Iterator[Batch]:
+        """All batches in order, the last one as short as it comes."""
+        for start in range(0, self.order.shape[1], batch_size):
+            part = slice(start, start + batch_size)
+            chosen = self.order[:, part]
+            images = self.images[chosen.flatten()]
+            for augmentation, draws in self.augmentations:
+                images = augmentation.apply(images, draws[:, part].flatten(0, 1))
+            yield Batch(
+                images.view(*chosen.shape, *images.shape[1:]),
+                self.given.gather(1, chosen),
+                self.true[chosen],
+                None if self.weights is None else self.weights.gather(1, chosen),
+            )
+
+
 class TrainingSums:
-    """Running sums over an epoch, on the device."""
+    """Running sums over an epoch, [S, 6] on the device."""
 
     NAMES = ("loss", "noisy", "clean", "memorized", "wrong", "images")
 
-    def __init__(self, device: str) -> None:
-        self._sums = torch.zeros(len(self.NAMES), dtype=torch.float64, device=device)
+    def __init__(self, num_members: int, device: str) -> None:
+        self._sums = torch.zeros(num_members, len(self.NAMES), dtype=torch.float64, device=device)
 
     def add(self, losses: Tensor, logits: Tensor, batch: Batch) -> None:
-        """losses [B], logits [B, K]. `argmax` of NaN logits is a class, so counts stay finite."""
-        predicted = logits.argmax(dim=1)
+        """losses [S, B], logits [S, B, K]. The `argmax` of NaN is a class: counts stay finite."""
+        predicted = logits.argmax(dim=-1)
         is_given, is_wrong = predicted == batch.given, batch.given != batch.true
-        self._sums += torch.stack(
-            [
-                losses.sum(dtype=torch.float64),
-                is_given.sum(),
-                (predicted == batch.true).sum(),
-                (is_given & is_wrong).sum(),
-                is_wrong.sum(),
-                torch.tensor(len(losses), device=losses.device),
-            ]
+        figures = (
+            losses,
+            is_given,
+            predicted == batch.true,
+            is_given & is_wrong,
+            is_wrong,
+            torch.ones_like(losses),
         )
+        self._sums += torch.stack([x.sum(dim=1, dtype=torch.float64) for x in figures], dim=1)
 
-    def read(self) -> dict[str, float]:
-        """The sums on the host: the one wait of an epoch."""
-        return dict(zip(self.NAMES, self._sums.tolist(), strict=True))
+    def read(self) -> list[dict[str, float]]:
+        """The sums of each member on the host: the one wait of an epoch."""
+        return [dict(zip(self.NAMES, row, strict=True)) for row in self._sums.tolist()]
+
+
+class MemberLosses:
+    """The loss of each member on its own logits; members with the same loss share a call.
+
+    Args:
+        losses: one per member.
+        names: equal for members whose losses are the same function.
+    """
+
+    def __init__(self, losses: Sequence[Loss], names: Sequence[Hashable], device: str) -> None:
+        groups: dict[Hashable, list[int]] = {}
+        for member, name in enumerate(names):
+            groups.setdefault(name, []).append(member)
+        self._groups = [
+            (losses[members[0]], torch.tensor(members, device=device))
+            for members in groups.values()
+        ]
+        order = torch.cat([members for _, members in self._groups])
+        self._position = order.argsort()
+
+    def __call__(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """logits [S, B, K], labels int64 [S, B] (or [1, B] for all) → losses [S, B]."""
+        labels = labels.expand(logits.shape[:2])
+        if len(self._groups) == 1:
+            return _flat(self._groups[0][0], logits, labels)
+        parts = [_flat(loss, logits[members], labels[members]) for loss, members in self._groups]
+        return torch.cat(parts)[self._position]
+
+
+def _flat(loss: Loss, logits: Tensor, labels: Tensor) -> Tensor:
+    """A loss knows one batch axis; samples are independent, so members may follow one another."""
+    return loss(logits.flatten(0, 1), labels.flatten()).view(labels.shape)
 
 
 @dataclass(frozen=True)
 class Learner:
-    """A network under training: what a step needs besides its batch.
+    """Networks under training: what a step needs besides its batch.
 
     Args:
-        loss: the loss as defined, also measured on test data.
-        objective: what a step minimises; another function than `loss` only for a pruning loss.
+        losses: as defined, also measured on test data.
+        objectives: what a step minimises; other functions than `losses` only for a pruning loss.
     """
 
-    network: nn.Module
-    optimizer: Optimizer
-    loss: Loss
-    objective: Loss
+    network: Network
+    updates: Updates
+    losses: MemberLosses
+    objectives: MemberLosses
     preprocess: Preprocessing
     arithmetic: Callable[[], AbstractContextManager[object]]
 
-    def step(self, batch: Batch, bias: float, sums: TrainingSums) -> None:
-        """One update; the logit bias enters the loss and nothing else."""
+    def logits(self, images: Tensor) -> Tensor:
+        """uint8 [S, B, C, H, W] ([1, B, …]: the same images for all) → float32 [S, B, K]."""
         with self.arithmetic():
-            logits = self.network(self.preprocess(batch.images))
-        logits = logits.float()
-        biased = add_logit_bias(logits, batch.given, bias) if bias else logits
-        losses = self.objective(biased, batch.given)
+            inputs = self.preprocess(images.flatten(0, 1))
+            logits: Tensor = self.network(inputs.view(images.shape))
+        return logits.float()
+
+    def step(self, batch: Batch, biases: Tensor | None, sums: TrainingSums) -> None:
+        """One update; the logit biases [S, 1] enter the loss and nothing else."""
+        logits = self.logits(batch.images)
+        biased = logits if biases is None else add_logit_bias(logits, batch.given, biases)
+        losses = self.objectives(biased, batch.given)
         if batch.weights is not None:
             losses = losses * batch.weights
-        self.optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(losses.mean())
-        self.optimizer.step()
+        self.updates.zero_grad()
+        # A sum over members keeps their gradients apart.
+        torch.autograd.backward(losses.mean(dim=1).sum())
+        self.updates.step()
         sums.add(losses.detach(), logits.detach(), batch)
-
-    def set_learning_rate(self, learning_rate: float) -> None:
-        """For all parameters, from the next step on."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate
-
-    def is_finite(self) -> bool:
-        """Whether every weight is finite."""
-        return all(bool(weight.isfinite().all()) for weight in self.network.parameters())
-
-
-def epoch_batches(
-    images: Tensor,
-    given: Tensor,
-    true: Tensor,
-    order: Tensor,
-    batch_size: int,
-    weights: Tensor | None,
-    augmentations: Sequence[tuple[Augmentation, Tensor]],
-) -> Iterator[Batch]:
-    """Batches in `order` (int64 [N]), the last one as short as it comes; draws per image [N]."""
-    for start in range(0, len(order), batch_size):
-        chosen = order[start : start + batch_size]
-        augmented = images[chosen]
-        for augmentation, draws in augmentations:
-            augmented = augmentation.apply(augmented, draws[start : start + batch_size])
-        kept = None if weights is None else weights[chosen]
-        yield Batch(augmented, given[chosen], true[chosen], kept)
 
 
 def memory_format_of(network: nn.Module) -> torch.memory_format:

@@ -27,38 +27,34 @@ class TestFigures:
 
 
 @torch.no_grad()
-def evaluate(learner: Learner, images: Tensor, labels: Tensor) -> TestFigures:
-    """Figures on images uint8 [N, C, H, W] with true labels int64 [N]."""
-    sums = torch.zeros(3, dtype=torch.float64, device=images.device)
+def evaluate(learner: Learner, images: Tensor, labels: Tensor) -> list[TestFigures]:
+    """Figures of each member on images uint8 [N, C, H, W] with true labels int64 [N]."""
+    sums = torch.zeros(learner.network.num_members, 3, dtype=torch.float64, device=images.device)
     for part, logits in predictions(learner, images):
-        true = labels[part]
-        sums += torch.stack(
-            [
-                (logits.argmax(dim=1) == true).sum(dtype=torch.float64),
-                (rank_of(logits, true) < TOP).sum(),
-                learner.loss(logits, true).sum(),
-            ]
+        true = labels[part].expand(logits.shape[:2])
+        figures = (
+            logits.argmax(dim=-1) == true,
+            rank_of(logits, true) < TOP,
+            learner.losses(logits, true),
         )
-    accuracy, top5_accuracy, loss = (sums / len(labels)).tolist()
-    return TestFigures(accuracy, top5_accuracy, loss)
+        sums += torch.stack([x.sum(dim=1, dtype=torch.float64) for x in figures], dim=1)
+    return [TestFigures(*row) for row in (sums / len(labels)).tolist()]
 
 
 def predictions(learner: Learner, images: Tensor) -> Iterator[tuple[slice, Tensor]]:
-    """Logits float32 [B, K] part by part, in evaluation mode; training mode afterwards."""
+    """Logits float32 [S, B, K] part by part, in evaluation mode; training mode afterwards."""
     batch_size = _batch_size(learner, images)
     learner.network.eval()
     for start in range(0, len(images), batch_size):
         part = slice(start, start + batch_size)
-        with learner.arithmetic():
-            logits = learner.network(learner.preprocess(images[part]))
-        yield part, logits.float()
+        yield part, learner.logits(images[part].unsqueeze(0))
     learner.network.train()
 
 
 def rank_of(logits: Tensor, labels: Tensor) -> Tensor:
-    """How many logits exceed the labelled one: logits [N, K], labels int64 [N] → int64 [N]."""
-    labelled = logits.gather(1, labels.unsqueeze(1))
-    return (logits > labelled).sum(dim=1)
+    """How many logits exceed the labelled one: logits [..., K], labels int64 [...] → int64."""
+    labelled = logits.gather(-1, labels.unsqueeze(-1))
+    return (logits > labelled).sum(dim=-1)
 
 
 def _batch_size(learner: Learner, images: Tensor) -> int:

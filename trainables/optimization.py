@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 from trainables.registry import Range, Registry
 
 if TYPE_CHECKING:
-    from torch import Tensor
     from torch.nn import Parameter
     from torch.optim import Optimizer
 
-OptimizerFactory = Callable[[Iterable["Parameter"], "float | Tensor"], "Optimizer"]
+OptimizerFactory = Callable[[Iterable["Parameter"], float], "Optimizer"]
 Schedule = Callable[[int], float]
 """1-based epoch → factor on the initial learning rate."""
 
@@ -36,7 +35,7 @@ class SGD:
     weight_decay: Annotated[float, Range(0)] = 0.0
     nesterov: bool = False
 
-    def __call__(self, parameters: Iterable[Parameter], learning_rate: float | Tensor) -> Optimizer:
+    def __call__(self, parameters: Iterable[Parameter], learning_rate: float) -> Optimizer:
         import torch
 
         return torch.optim.SGD(

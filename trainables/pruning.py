@@ -7,7 +7,7 @@ that nothing is selected on held-out data.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
@@ -17,21 +17,22 @@ from trainables.evaluate import predictions
 from trainables.losses import PruningLoss
 
 
-@dataclass
-class Pruning:
-    """The samples that are kept.
+@torch.no_grad()
+def kept_samples(
+    learner: Learner, images: Tensor, due: Mapping[int, tuple[PruningLoss, Tensor]]
+) -> dict[int, Tensor]:
+    """One pass over the training images uint8 [N, C, H, W], without augmentation.
 
     Args:
-        loss: decides who stays and when.
-        weights: float32 [N] on the device, 1 for a sample that is kept, else 0; all 1 at first.
+        due: member → its loss and the labels int64 [N] it is trained on.
+
+    Returns:
+        Member → weights of its samples, float32 [N]: 1 for a sample that is kept, else 0.
     """
-
-    loss: PruningLoss
-    weights: Tensor
-
-    @torch.no_grad()
-    def after(self, epoch: int, learner: Learner, images: Tensor, given: Tensor) -> None:
-        """Decide anew if a pass follows `epoch`: images uint8 [N, C, H, W], labels int64 [N]."""
-        if self.loss.prunes_after(epoch):
-            kept = [self.loss.keeps(z, given[part]) for part, z in predictions(learner, images)]
-            self.weights = torch.cat(kept).float()
+    if not due:
+        return {}
+    kept: dict[int, list[Tensor]] = {member: [] for member in due}
+    for part, logits in predictions(learner, images):
+        for member, (loss, given) in due.items():
+            kept[member].append(loss.keeps(logits[member], given[part]))
+    return {member: torch.cat(parts).float() for member, parts in kept.items()}

@@ -1,47 +1,44 @@
-"""One training run: a configuration in, per-epoch records and a result out.
+"""Training runs: configurations in, per-epoch records and results out.
 
-Runs from a plain script on any device; knows nothing of Ray, studies or the store. All randomness
-comes from generators of (seed, purpose, epoch), drawn on the CPU, so a run is the same alone or
-after another one in the same process, interrupted or not.
+Runs from a plain script on any device; knows nothing of Ray, studies or the store. A lone run is a
+stack of one: both are trained by the same code.
 """
 
 from __future__ import annotations
 
-import hashlib
-import math
 import resource
 import time
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from trainables import catalog, checkpoint
-from trainables.architectures import ARCHITECTURES
 from trainables.augment import AUGMENTATIONS
 from trainables.config import EpochRecord, TrainingConfig, TrainingResult
 from trainables.datasets import default_data_root
 from trainables.engine import (
     Learner,
+    MemberLosses,
     Preprocessing,
+    TrainingData,
     TrainingSums,
     arithmetic_of,
-    epoch_batches,
     matrix_precision,
 )
-from trainables.evaluate import TOP, TestFigures, evaluate
-from trainables.losses import LOSSES, PruningLoss
-from trainables.losses.logit_bias import logit_bias_at
-from trainables.noise import NOISES, NoiseContext
+from trainables.evaluate import evaluate
+from trainables.member import Member
+from trainables.networks import LoneNetwork, Network, as_one
 from trainables.noise.measure import labels_sha256, realized_rate, transition_matrix
 from trainables.normalization import NORMALIZATIONS
-from trainables.optimization import OPTIMIZERS, SCHEDULES
-from trainables.pruning import Pruning
+from trainables.optimization import OPTIMIZERS, SGD
+from trainables.pruning import kept_samples
 from trainables.registry import ParameterError
-from trainables.resident import ResidentData, resident_data
-from trainables.seeding import generator
+from trainables.resident import resident_data
+from trainables.stacking import require_one_stack
+from trainables.updates import LoneUpdates, MemberState, StackedUpdates, Updates
 
 
 class TrainingInterrupted(Exception):  # noqa: N818 - not an error: the run goes on later
@@ -78,210 +75,215 @@ def train(
         DatasetError: the data set is not here.
         ComponentError: the configuration does not fit the data set or the device.
     """
+    (result,) = train_stack(
+        [config],
+        data_root=data_root,
+        device=device,
+        checkpoint_paths=[checkpoint_path] if checkpoint_path else None,
+        checkpoint_seconds=checkpoint_seconds,
+        on_epoch=lambda _, record: on_epoch(record),
+        should_stop=should_stop,
+    )
+    return result
+
+
+def train_stack(
+    configs: Sequence[TrainingConfig],
+    *,
+    data_root: Path | None = None,
+    device: str | None = None,
+    checkpoint_paths: Sequence[Path] | None = None,
+    checkpoint_seconds: float = 60.0,
+    on_epoch: Callable[[int, EpochRecord], None] = lambda _member, _record: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> list[TrainingResult]:
+    """Train several networks at once as one batched model; each ends as if it were trained alone.
+
+    Results agree with lone runs within floating-point tolerance; a member that diverges leaves the
+    others unchanged. `seconds` is a member's share of the time. The arguments are those of `train`,
+    with one checkpoint per member, and `on_epoch` is also given the member's position.
+
+    Raises:
+        As `train`; ParameterError if the runs cannot be trained together.
+    """
+    configs = [catalog.resolve(config) for config in configs]
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    with matrix_precision(config.precision):
-        run = _Run(catalog.resolve(config), data_root or default_data_root(), device)
-        resumed_from = run.restore(checkpoint_path) if checkpoint_path else None
+    with matrix_precision(configs[0].precision):
+        run = _Run(configs, data_root or default_data_root(), device, checkpoint_paths)
         last_saved = time.monotonic()
         while not run.is_over:
-            on_epoch(run.next_epoch())
+            run.next_epoch(on_epoch)
             stop = should_stop() and not run.is_over
             due = time.monotonic() - last_saved >= checkpoint_seconds and not run.is_over
-            if checkpoint_path and (due or stop):
-                run.save(checkpoint_path)
+            if checkpoint_paths and (due or stop):
+                run.save(checkpoint_paths)
                 last_saved = time.monotonic()
             if stop:
-                raise TrainingInterrupted(len(run.records) if checkpoint_path else 0)
-        return run.result(resumed_from)
+                raise TrainingInterrupted(run.epochs_done if checkpoint_paths else 0)
+        return run.results()
 
 
 class _Run:
-    """The state of a run between two epochs."""
+    """The state of a stack between two epochs."""
 
-    def __init__(self, config: TrainingConfig, data_root: Path, device: str) -> None:
-        _check(config, device)
-        self.config, self.device = config, device
-        self.data = resident_data(config.dataset, data_root, device)
-        self.given = _noisy_labels(config, self.data, data_root)
-        self.network = _network(config, self.data, device)
-        self.initial_weights_sha256 = _weights_sha256(self.network)
-        self.learner = _learner(config, self.data, self.network, device)
-        self.pruning = _pruning(self.learner, self.given)
-        self.schedule = SCHEDULES.build(config.schedule)
-        self.augmentations = [AUGMENTATIONS.build(choice) for choice in config.augmentation]
-        self.records: list[EpochRecord] = []
-        self.diverged_epoch: int | None = None
-        self.seconds = 0.0
+    def __init__(
+        self,
+        configs: Sequence[TrainingConfig],
+        data_root: Path,
+        device: str,
+        checkpoint_paths: Sequence[Path] | None,
+    ) -> None:
+        require_one_stack(configs)
+        self.config, self.device = configs[0], device
+        _check_precision(self.config, device)
+        self.data = resident_data(self.config.dataset, data_root, device)
+        saved = _checkpoints(configs, checkpoint_paths)
+        self.members = [
+            Member(config, self.data, data_root, state)
+            for config, state in zip(configs, saved, strict=True)
+        ]
+        networks = [member.initial_network() for member in self.members]
+        for network, state in zip(networks, saved, strict=True):
+            if state:
+                network.load_state_dict(state["network"])
+        states = [state["optimizer"] if state else None for state in saved]
+        self.learner = self._learner(as_one(networks).to(device), states)
+        self.augmentations = [AUGMENTATIONS.build(choice) for choice in self.config.augmentation]
+
+    def _learner(self, network: Network, states: Sequence[MemberState | None]) -> Learner:
+        statistics = NORMALIZATIONS.build(self.config.normalization)(self.data.info)
+        preprocess = Preprocessing.of(statistics, network, self.device)
+        network.to(memory_format=preprocess.memory_format)
+        names = [m.config.loss.replace(logit_bias=0.0, logit_bias_epochs=1) for m in self.members]
+        return Learner(
+            network,
+            _updates(network, self.config, states),
+            MemberLosses([m.loss for m in self.members], names, self.device),
+            MemberLosses([m.objective for m in self.members], names, self.device),
+            preprocess,
+            arithmetic_of(self.config.precision, self.device),
+        )
 
     @property
     def is_over(self) -> bool:
-        return len(self.records) >= self.config.epochs
+        return all(member.is_over for member in self.members)
 
-    def next_epoch(self) -> EpochRecord:
-        """Train and test one epoch. A divergence also fills all epochs that are left."""
+    @property
+    def epochs_done(self) -> int:
+        """By the member that is furthest behind."""
+        return min(len(member.records) for member in self.members)
+
+    def next_epoch(self, on_epoch: Callable[[int, EpochRecord], None]) -> None:
+        """Train and test one epoch of each member."""
         started = time.perf_counter()
-        epoch = len(self.records) + 1
-        learning_rate = self.config.learning_rate * self.schedule(epoch)
-        sums = self._train(epoch, learning_rate)
-        if self.pruning:
-            self.pruning.after(epoch, self.learner, self.data.train_images, self.given)
-        test = evaluate(self.learner, self.data.test_images, self.data.test_labels)
-        seconds = time.perf_counter() - started
-        self.seconds += seconds
-        if not (math.isfinite(sums["loss"] + test.loss) and self.learner.is_finite()):
-            self._diverge(epoch, seconds)
-            return self.records[epoch - 1]
-        self.records.append(_record(epoch, learning_rate, sums, test, seconds))
-        return self.records[-1]
+        sums = self._train()
+        self._prune()
+        tests = evaluate(self.learner, self.data.test_images, self.data.test_labels)
+        is_finite = self.learner.network.finite_members().tolist()
+        seconds = (time.perf_counter() - started) / len(self.members)
+        for position, member in enumerate(self.members):
+            if not member.is_over:
+                figures = sums[position], tests[position], is_finite[position]
+                on_epoch(position, member.record(*figures, seconds))
 
-    def _train(self, epoch: int, learning_rate: float) -> dict[str, float]:
-        seed, count = self.config.seed, len(self.given)
-        order = torch.randperm(count, generator=generator(seed, "order", epoch))
-        draws = generator(seed, "augmentation", epoch)
-        augmentations = [(a, a.draw(count, draws).to(self.device)) for a in self.augmentations]
-        bias = logit_bias_at(self.config.loss, epoch)
-        sums = TrainingSums(self.device)
-        self.learner.set_learning_rate(learning_rate)
-        for batch in epoch_batches(
-            self.data.train_images,
-            self.given,
-            self.data.train_labels,
-            order.to(self.device),
-            self.config.batch_size,
-            self.pruning.weights if self.pruning else None,
-            augmentations,
-        ):
-            self.learner.step(batch, bias, sums)
+    def _train(self) -> list[dict[str, float]]:
+        sums = TrainingSums(len(self.members), self.device)
+        biases = [member.logit_bias for member in self.members]
+        on_device = torch.tensor(biases, device=self.device).unsqueeze(1) if any(biases) else None
+        self.learner.updates.set_learning_rates([m.learning_rate for m in self.members])
+        for batch in self._epoch().batches(self.config.batch_size):
+            self.learner.step(batch, on_device, sums)
         return sums.read()
 
-    def _diverge(self, epoch: int, seconds: float) -> None:
-        """From here on the network answers at chance, so that a mean over seeds stays a mean."""
-        self.diverged_epoch = epoch
-        num_classes = self.data.info.num_classes
-        for filled in range(epoch, self.config.epochs + 1):
-            self.records.append(
-                EpochRecord(
-                    epoch=filled,
-                    learning_rate=self.config.learning_rate * self.schedule(filled),
-                    train_loss=None,
-                    train_accuracy_noisy=1 / num_classes,
-                    train_accuracy_clean=1 / num_classes,
-                    memorization=None,
-                    test_accuracy=1 / num_classes,
-                    test_top5_accuracy=min(TOP, num_classes) / num_classes,
-                    test_loss=None,
-                    seconds=seconds if filled == epoch else 0.0,
-                )
-            )
+    def _epoch(self) -> TrainingData:
+        """The next epoch with all its random draws."""
+        draws = zip(*(member.draws(self.augmentations) for member in self.members), strict=True)
+        stacked = [torch.stack(parts).to(self.device) for parts in draws]
+        return TrainingData(
+            self.data.train_images,
+            self.data.train_labels,
+            torch.stack([member.given for member in self.members]),
+            self._sample_weights(),
+            torch.stack([member.order() for member in self.members]).to(self.device),
+            list(zip(self.augmentations, stacked, strict=True)),
+        )
 
-    def save(self, path: Path) -> None:
-        """Write everything that the next epoch depends on."""
-        state = {
-            "config": self.config.to_dict(),
-            "network": self.network.state_dict(),
-            "optimizer": self.learner.optimizer.state_dict(),
-            "sample_weights": self.pruning.weights if self.pruning else None,
-            "records": [asdict(record) for record in self.records],
-            "seconds": self.seconds,
-        }
-        checkpoint.save(path, state)
-
-    def restore(self, path: Path) -> int | None:
-        """Go on from a checkpoint. Returns its epoch, None if there is none for this run."""
-        state = checkpoint.load(path, self.config.to_dict())
-        if state is None:
+    def _sample_weights(self) -> Tensor | None:
+        """Float32 [S, N]; None if no loss prunes."""
+        if all(member.weights is None for member in self.members):
             return None
-        self.network.load_state_dict(state["network"])
-        self.learner.optimizer.load_state_dict(state["optimizer"])
-        if self.pruning:
-            self.pruning.weights = state["sample_weights"].to(self.device)
-        self.records = [EpochRecord(**record) for record in state["records"]]
-        self.seconds = state["seconds"]
-        return len(self.records)
+        ones = torch.ones_like(self.data.train_labels, dtype=torch.float32)
+        return torch.stack([ones if m.weights is None else m.weights for m in self.members])
 
-    def result(self, resumed_from_epoch: int | None) -> TrainingResult:
-        """The whole run as a value."""
-        true, given = self.data.train_labels.cpu(), self.given.cpu()
+    def _prune(self) -> None:
+        due = {
+            position: (member.pruning_loss, member.given)
+            for position, member in enumerate(self.members)
+            if member.pruning_loss
+        }
+        for position, kept in kept_samples(self.learner, self.data.train_images, due).items():
+            self.members[position].weights = kept
+
+    def save(self, paths: Sequence[Path]) -> None:
+        """Write, for each member, everything that its next epoch depends on."""
+        for position, (member, path) in enumerate(zip(self.members, paths, strict=True)):
+            state = {
+                **member.state(),
+                "network": self.learner.network.member_state(position),
+                "optimizer": self.learner.updates.member_state(position),
+            }
+            checkpoint.save(path, state)
+
+    def results(self) -> list[TrainingResult]:
+        """The whole runs as values."""
+        return [self._result(member) for member in self.members]
+
+    def _result(self, member: Member) -> TrainingResult:
+        true, given = self.data.train_labels.cpu(), member.given.cpu()
         num_classes = self.data.info.num_classes
         return TrainingResult(
-            config=self.config,
-            epochs=tuple(self.records),
-            diverged_epoch=self.diverged_epoch,
-            num_parameters=sum(p.numel() for p in self.network.parameters() if p.requires_grad),
+            config=member.config,
+            epochs=tuple(member.records),
+            diverged_epoch=member.diverged_epoch,
+            num_parameters=member.num_parameters,
             num_classes=num_classes,
             noisy_label_sha256=labels_sha256(given),
             realized_noise_rate=realized_rate(true, given),
             transition_matrix=transition_matrix(true, given, num_classes),
-            initial_weights_sha256=self.initial_weights_sha256,
+            initial_weights_sha256=member.initial_weights_sha256,
             device=_device_name(self.device),
-            seconds=self.seconds,
+            seconds=member.seconds,
             peak_memory_bytes=_peak_memory_bytes(self.device),
-            resumed_from_epoch=resumed_from_epoch,
+            resumed_from_epoch=member.resumed_from_epoch,
         )
 
 
-def _check(config: TrainingConfig, device: str) -> None:
+def _checkpoints(
+    configs: Sequence[TrainingConfig], paths: Sequence[Path] | None
+) -> list[dict[str, Any] | None]:
+    """The saved state of each run, None where there is none."""
+    if paths is None:
+        return [None] * len(configs)
+    pairs = zip(paths, configs, strict=True)
+    return [checkpoint.load(path, config.to_dict()) for path, config in pairs]
+
+
+def _check_precision(config: TrainingConfig, device: str) -> None:
     """Refuse what this device cannot do. Raises ParameterError."""
     if config.precision == "tf32" and torch.device(device).type != "cuda":
         raise ParameterError(f"precision tf32 needs a GPU, this is {device}", key="precision")
 
 
-def _noisy_labels(config: TrainingConfig, data: ResidentData, data_root: Path) -> Tensor:
-    """int64 [N] on the device of the data; depends on the noise seed and on nothing else."""
-    seed = config.seed if config.noise_seed is None else config.noise_seed
-    context = NoiseContext(data.info, generator(seed, "noise"), data_root)
-    labels = NOISES.build(config.noise)(data.train_labels.cpu(), context)
-    return labels.to(data.train_labels.device)
-
-
-def _network(config: TrainingConfig, data: ResidentData, device: str) -> nn.Module:
-    build = ARCHITECTURES.build(config.architecture)
-    weights = generator(config.seed, "weights")
-    return build(data.info.image_shape, data.info.num_classes, weights).to(device)
-
-
-def _learner(
-    config: TrainingConfig, data: ResidentData, network: nn.Module, device: str
-) -> Learner:
-    statistics = NORMALIZATIONS.build(config.normalization)(data.info)
-    preprocess = Preprocessing.of(statistics, network, device)
-    network.to(memory_format=preprocess.memory_format)
-    optimizer = OPTIMIZERS.build(config.optimizer)(network.parameters(), config.learning_rate)
-    arithmetic = arithmetic_of(config.precision, device)
-    loss = LOSSES.build(config.loss)
-    objective = loss.kept_loss if isinstance(loss, PruningLoss) else loss
-    return Learner(network, optimizer, loss, objective, preprocess, arithmetic)
-
-
-def _pruning(learner: Learner, given: Tensor) -> Pruning | None:
-    if not isinstance(learner.loss, PruningLoss):
-        return None
-    return Pruning(learner.loss, torch.ones(len(given), device=given.device))
-
-
-def _record(
-    epoch: int, learning_rate: float, sums: dict[str, float], test: TestFigures, seconds: float
-) -> EpochRecord:
-    images, wrong = sums["images"], sums["wrong"]
-    return EpochRecord(
-        epoch=epoch,
-        learning_rate=learning_rate,
-        train_loss=sums["loss"] / images,
-        train_accuracy_noisy=sums["noisy"] / images,
-        train_accuracy_clean=sums["clean"] / images,
-        memorization=sums["memorized"] / wrong if wrong else None,
-        test_accuracy=test.accuracy,
-        test_top5_accuracy=test.top5_accuracy,
-        test_loss=test.loss,
-        seconds=seconds,
-    )
-
-
-def _weights_sha256(network: nn.Module) -> str:
-    digest = hashlib.sha256()
-    for weight in network.parameters():
-        digest.update(weight.detach().cpu().numpy().tobytes())
-    return digest.hexdigest()
+def _updates(
+    network: Network, config: TrainingConfig, states: Sequence[MemberState | None]
+) -> Updates:
+    parameters: list[nn.Parameter] = list(network.parameters())
+    rule = OPTIMIZERS.build(config.optimizer)
+    if isinstance(network, LoneNetwork):
+        return LoneUpdates(rule(parameters, config.learning_rate), states[0])
+    if not isinstance(rule, SGD):
+        raise ParameterError(f"{config.optimizer.name} cannot be stacked", key="optimizer")
+    return StackedUpdates(parameters, rule, states)
 
 
 def _device_name(device: str) -> str:

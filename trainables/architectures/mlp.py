@@ -46,11 +46,13 @@ class MLP:
 
 
 @ARCHITECTURES.register("mlp1024")
-def mlp1024(shape: tuple[int, int, int], num_classes: int, generator: Generator) -> Module:
+class MLP1024(MLP):
     """MLP with hidden layers 1024-512-512.
 
     3,939,338 parameters on CIFAR-10, 1,596,426 on Fashion-MNIST.
 
     Source: Staats et al. (arXiv 2306.05497), appendix (tables 5 and 6).
     """
-    return MLP((1024, 512, 512))(shape, num_classes, generator)
+
+    def __init__(self) -> None:
+        super().__init__((1024, 512, 512))

@@ -1,0 +1,113 @@
+"""The update step of S members: torch's fused SGD for one, SGD with a rate per member for several.
+
+Both keep the same state under the same names, so that a member may change from one to the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from trainables.optimization import SGD
+
+MemberState = Mapping[int, Mapping[str, Any]]
+"""Position of a parameter → its state by name, as `Optimizer.state_dict()["state"]` has it."""
+
+
+class Updates(Protocol):
+    """Gradients → new weights."""
+
+    def zero_grad(self) -> None: ...
+
+    def step(self) -> None: ...
+
+    def set_learning_rates(self, rates: Sequence[float]) -> None:
+        """One per member, from the next step on."""
+
+    def member_state(self, member: int) -> MemberState:
+        """What a member's next step depends on beside its weights."""
+
+
+class LoneUpdates:
+    """One member with an optimizer of torch."""
+
+    def __init__(self, optimizer: Optimizer, state: MemberState | None) -> None:
+        self._optimizer = optimizer
+        if state:
+            groups = optimizer.state_dict()["param_groups"]
+            optimizer.load_state_dict({"state": dict(state), "param_groups": groups})
+
+    def zero_grad(self) -> None:
+        self._optimizer.zero_grad(set_to_none=True)
+
+    def step(self) -> None:
+        self._optimizer.step()
+
+    def set_learning_rates(self, rates: Sequence[float]) -> None:
+        for group in self._optimizer.param_groups:
+            (group["lr"],) = rates
+
+    def member_state(self, member: int) -> MemberState:
+        del member
+        state: MemberState = self._optimizer.state_dict()["state"]
+        return state
+
+
+class StackedUpdates:
+    """SGD on parameters [S, …] with a learning rate per member.
+
+    Args:
+        parameters: of a `StackedNetwork`.
+        rule: momentum, weight decay and form, shared by the members.
+        states: of each member; None for one that starts.
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[nn.Parameter],
+        rule: SGD,
+        states: Sequence[MemberState | None],
+    ) -> None:
+        self._parameters, self._rule = list(parameters), rule
+        # Zero is the state before the first step: torch's momentum has no dampening there.
+        self._momenta = [torch.zeros_like(weight) for weight in self._parameters]
+        self._rates = torch.zeros(len(states), device=self._parameters[0].device)
+        for member, state in enumerate(states):
+            for position, entry in (state or {}).items():
+                if (momentum := entry.get("momentum_buffer")) is not None:
+                    self._momenta[position][member].copy_(momentum)
+
+    def zero_grad(self) -> None:
+        for weight in self._parameters:
+            weight.grad = None
+
+    @torch.no_grad()
+    def step(self) -> None:
+        for weight, momentum in zip(self._parameters, self._momenta, strict=True):
+            assert weight.grad is not None
+            change = self._change(weight, weight.grad, momentum)
+            rates = self._rates.view(-1, *[1] * (weight.dim() - 1))
+            weight.addcmul_(rates, change, value=-1)
+
+    def _change(self, weight: Tensor, gradient: Tensor, momentum: Tensor) -> Tensor:
+        if self._rule.weight_decay:
+            gradient = gradient.add(weight, alpha=self._rule.weight_decay)
+        if not self._rule.momentum:
+            return gradient
+        momentum.mul_(self._rule.momentum).add_(gradient)
+        if self._rule.nesterov:
+            return gradient.add(momentum, alpha=self._rule.momentum)
+        return momentum
+
+    def set_learning_rates(self, rates: Sequence[float]) -> None:
+        self._rates.copy_(torch.tensor(rates))
+
+    def member_state(self, member: int) -> MemberState:
+        return {
+            position: {"momentum_buffer": momentum[member].clone()}
+            for position, momentum in enumerate(self._momenta)
+        }
