@@ -40,8 +40,9 @@ def direct_seconds_per_cell(folder: Path, count: int) -> float:
     """The same cells in this process: training and landing, no Ray, one at a time."""
     import torch
 
+    from orchestrator.attempts import LaunchSettings, Task
     from orchestrator.launch import LaunchOptions, open_study
-    from orchestrator.trial import LaunchSettings, Task, run_cell
+    from orchestrator.trial import run_cells
 
     torch.set_num_threads(1)
     opened = open_study(folder / "noop.yaml", [f"seeds={count + 1}"])
@@ -61,10 +62,10 @@ def direct_seconds_per_cell(folder: Path, count: int) -> float:
     )
     cells = [entry.cell for entry in opened.expand({}) if entry.cell]
     tasks = [Task(c.key, c.base_key, c.revisions, c.config.to_dict()) for c in cells]
-    run_cell(tasks[0], settings, on_epoch=lambda _: None)
+    run_cells([tasks[0]], settings)
     started = time.perf_counter()
     for task in tasks[1:]:
-        run_cell(task, settings, on_epoch=lambda _: None)
+        run_cells([task], settings)
     return (time.perf_counter() - started) / count
 
 

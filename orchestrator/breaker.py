@@ -35,7 +35,11 @@ class Breaker:
         self._open[loss] += 1
         return True
 
+    def is_open(self, loss: str) -> bool:
+        """Whether cells of this loss are held back."""
+        return loss in self._open
+
     @property
     def held_back(self) -> dict[str, int]:
         """Loss → cells that were not started because of it."""
-        return dict(self._open)
+        return {loss: count for loss, count in self._open.items() if count}

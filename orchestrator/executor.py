@@ -1,8 +1,8 @@
-"""Cells become Ray Tune trials: the cluster, the feeder, the loop that outlives an aborted run.
+"""Cells become Ray Tune trials: the cluster, and the loop that outlives an aborted run.
 
 Tune is a disposable executor here. What is done is known to the store, so nothing of Tune's state
-is kept or restored: cells go in, outcomes come out as events, and whatever is still due goes in
-again. Besides `trial.py` this is the only file that knows Ray.
+is kept or restored: stacks of cells go in, outcomes come out as events, and whatever is still due
+goes in again. Ray is known here, in `feeder.py`, `events.py` and `trial.py`, and nowhere else.
 """
 
 from __future__ import annotations
@@ -10,35 +10,36 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import ray
 from ray import tune
-from ray.tune.experiment.config_parser import _create_trial_from_spec, _make_parser
-from ray.tune.search.search_algorithm import SearchAlgorithm
 
+from orchestrator.attempts import LaunchSettings, Task
+from orchestrator.breaker import Breaker
 from orchestrator.drain import Drain
 from orchestrator.errors import ExecutorError
+from orchestrator.events import WORKER_RETRIES, Events
+from orchestrator.feeder import Feeder, Stack
 from orchestrator.packing import Resources
 from orchestrator.progress import ProgressView
-from orchestrator.trial import INTERRUPTED, LaunchSettings, Task, failed_attempt, run_trial
+from orchestrator.space import is_disk_full
+from orchestrator.trial import run_trial
 from storage.compaction import compact
-from storage.landing import land_attempt
-from storage.schema import Outcome
-from storage.store import Store
 
-CELLS_PER_RUN = 500
+TRIALS_PER_RUN = 500
 """Tune's bookkeeping and the store's small files grow with a run; after each, both start over."""
 
-WORKER_RETRIES = 3
-"""How often a cell may lose its worker within one launch before it counts as failed."""
-
 FRUITLESS_RUNS = 3
-"""Runs in a row that end no cell before the executor gives up."""
+"""Runs in a row that end no cell, without a node being lost, before the executor gives up."""
+
+LONGEST_PAUSE_SECONDS = 60.0
+"""Between runs while nodes are being lost."""
 
 LOOPBACK = "127.0.0.2"
 """Ray replaces 127.0.0.1 by the machine's outward address; this loopback address it keeps."""
@@ -105,45 +106,50 @@ class Executor:
 
     def run(
         self,
-        tasks: Sequence[Task],
+        stacks: Sequence[Stack],
         settings: LaunchSettings,
         progress: ProgressView,
         drain: Drain,
     ) -> None:
-        """Run `tasks` until each has ended or the drain begins. Raises ExecutorError."""
+        """Run `stacks` until each cell has ended or the drain begins. Raises ExecutorError."""
         if self.slots < 1:
             raise ExecutorError(
                 f"a trial needs {self._resources.cpus_per_trial} CPUs and {self.gpus_per_trial:g} "
                 f"GPUs at once; the cluster has {ray.cluster_resources()}"
             )
-        due = {task.key: task for task in tasks}
-        fruitless = 0
-        while due and not drain.is_set:
-            chunk = list(due.values())[:CELLS_PER_RUN]
-            ended = self._run_chunk(chunk, settings, progress, drain)
-            compact(settings.store)
-            for key in ended:
-                del due[key]
-            fruitless = 0 if ended else fruitless + 1
+        sweep = _Sweep(settings, progress, drain)
+        crowded_out = self._run_all(sweep, stacks, self.gpus_per_trial)
+        if crowded_out:
+            progress.note(f"{len(crowded_out)} cells found no room beside others on a GPU; now one")
+            self._run_all(sweep, [(task,) for task in crowded_out], 1.0)
+        for loss, count in sweep.breaker.held_back.items():
+            progress.note(f"{count} cells of loss {loss} were not started: they all fail alike")
+
+    def _run_all(self, sweep: _Sweep, stacks: Sequence[Stack], gpus: float) -> list[Task]:
+        """Run after run. Returns the cells that need a whole GPU each. Raises ExecutorError."""
+        due, crowded_out = list(stacks), dict[str, Task]()
+        fruitless = pause = 0
+        while due and not sweep.drain.is_set:
+            events = self._run_chunk(sweep, due[:TRIALS_PER_RUN], gpus)
+            _compact(sweep)
+            crowded_out |= events.crowded_out
+            settled = {*events.ended, *crowded_out}
+            due = sweep.without(settled, due)
+            pause = pause + 1 if events.has_lost_nodes and not settled else 0
+            fruitless = 0 if settled or pause else fruitless + 1
             if fruitless == FRUITLESS_RUNS:
                 raise ExecutorError(f"{FRUITLESS_RUNS} runs in a row ended without a single cell")
+            _rest(sweep.drain, min(LONGEST_PAUSE_SECONDS, 2.0**pause - 1))
+        return list(crowded_out.values())
 
-    def _run_chunk(
-        self,
-        tasks: Sequence[Task],
-        settings: LaunchSettings,
-        progress: ProgressView,
-        drain: Drain,
-    ) -> set[str]:
-        """One Tune run. Returns the keys that ended, whatever became of the run itself."""
-        events = _Events(tasks, settings, progress)
+    def _run_chunk(self, sweep: _Sweep, stacks: Sequence[Stack], gpus: float) -> Events:
+        """One Tune run, whatever becomes of it."""
+        events = Events(stacks, sweep.settings, sweep.progress, sweep.breaker, gpus)
+        limit = self._resources.max_concurrent
         tuner = tune.Tuner(
-            tune.with_resources(
-                run_trial,
-                {"cpu": self._resources.cpus_per_trial, "gpu": self.gpus_per_trial},
-            ),
+            tune.with_resources(run_trial, {"cpu": self._resources.cpus_per_trial, "gpu": gpus}),
             tune_config=tune.TuneConfig(
-                search_alg=CellFeeder(tasks, settings, drain, self._resources.max_concurrent),
+                search_alg=Feeder(stacks, sweep.settings, sweep.drain, sweep.breaker, limit),
                 reuse_actors=True,
                 trial_dirname_creator=lambda trial: trial.trial_id,
             ),
@@ -159,118 +165,46 @@ class Executor:
             tuner.fit()
         except (RuntimeError, ray.exceptions.RayError, tune.TuneError) as error:
             # Ray's memory monitor, for one, aborts the whole run when it ends a single worker.
-            progress.note(f"Ray ended the run ({_first_line(error)}); going on with what is due")
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            sweep.progress.note(f"Ray ended the run ({reason}); going on with what is due")
             events.end_landed()
-        return events.ended
+        return events
 
 
-class NotKept:
-    """Tune pickles an experiment to restore it later; nothing of our parts needs to be kept."""
+@dataclass(frozen=True)
+class _Sweep:
+    """What all runs of a phase share."""
 
-    def __getstate__(self) -> dict[str, object]:
-        return {}
+    settings: LaunchSettings
+    progress: ProgressView
+    drain: Drain
+    breaker: Breaker = field(default_factory=Breaker)
 
-
-class CellFeeder(NotKept, SearchAlgorithm):  # type: ignore[misc]
-    """Emits one resolved trial per task, in order; linear, unlike a grid over dictionaries."""
-
-    def __init__(
-        self,
-        tasks: Sequence[Task],
-        settings: LaunchSettings,
-        drain: Drain,
-        max_concurrent: int | None,
-    ) -> None:
-        self._tasks = iter(tasks)
-        self._settings, self._drain = asdict(settings), drain
-        self._room = max_concurrent or sys.maxsize
-        self._spec: dict[str, Any] = {}
-        self._parser = _make_parser()
-
-    def add_configurations(self, experiments: Any) -> None:
-        """Called once by Tune with the experiment whose specification every trial shares."""
-        (experiment,) = experiments
-        self._spec = experiment.spec
-
-    def next_trial(self) -> Any:
-        """The next trial; None while there is no room, and for good when all are out."""
-        if self._drain.is_set:
-            self.set_finished()
-        if self.is_finished() or self._room == 0:
-            return None
-        task = next(self._tasks, None)
-        if task is None:
-            self.set_finished()
-            return None
-        self._room -= 1
-        parameters = {"task": asdict(task), "settings": self._settings}
-        return _create_trial_from_spec(
-            {**self._spec, "config": parameters},
-            self._parser,
-            trial_id=task.key[:16],
-            evaluated_params={"key": task.key},
-        )
-
-    def on_trial_complete(
-        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
-    ) -> None:
-        """A trial left: one more may run."""
-        del trial_id, result, error
-        self._room += 1
-
-
-class _Events(NotKept, tune.Callback):  # type: ignore[misc]
-    """Tune's callbacks → progress events; a cell that lost its worker too often lands as failed."""
-
-    def __init__(
-        self, tasks: Sequence[Task], settings: LaunchSettings, progress: ProgressView
-    ) -> None:
-        self._tasks = {task.key[:16]: task for task in tasks}
-        self._settings, self._progress = settings, progress
-        self.ended: set[str] = set()
-
-    def on_trial_start(self, trial: Any, **_: Any) -> None:
-        self._progress.trial_started(self._key(trial))
-
-    def on_trial_result(self, trial: Any, result: dict[str, Any], **_: Any) -> None:
-        if "outcome" not in result:
-            self._progress.trial_advanced(self._key(trial), result.get("epoch", 0))
-
-    def on_trial_recover(self, trial: Any, **_: Any) -> None:
-        self._progress.trial_retried(self._key(trial))
-
-    def on_trial_complete(self, trial: Any, **_: Any) -> None:
-        result: Mapping[str, Any] = trial.last_result or {}
-        if conflicts := result.get("conflicts"):
-            self._progress.note(
-                f"  cell {self._key(trial)[:12]}: this run differs from the landed one in "
-                f"{', '.join(conflicts)}; the landed one stays"
+    def without(self, settled: set[str], stacks: Sequence[Stack]) -> list[Stack]:
+        """The cells of `stacks` that are still to be run."""
+        left = (
+            tuple(
+                task
+                for task in stack
+                if task.key not in settled and not self.breaker.is_open(task.loss)
             )
-        self._end(self._key(trial), result.get("outcome", INTERRUPTED))
-
-    def on_trial_error(self, trial: Any, **_: Any) -> None:
-        task = self._tasks[trial.trial_id]
-        lost = RuntimeError(f"the worker was lost {WORKER_RETRIES + 1} times")
-        attempt = failed_attempt(task, self._settings, datetime.now(UTC), lost, "worker_died")
-        land_attempt(Path(self._settings.store), attempt)
-        self._end(task.key, Outcome.FAILED.value)
-
-    def end_landed(self) -> None:
-        """After an aborted run: what the store holds has ended, though its event may be lost."""
-        landed = {state.key: state.outcome for state in Store(self._settings.store).states()}
-        for task in self._tasks.values():
-            outcome = landed.get(task.key)
-            if task.key not in self.ended and outcome is not None and Outcome(outcome).is_result:
-                self._end(task.key, outcome)
-
-    def _end(self, key: str, outcome: str) -> None:
-        if outcome != INTERRUPTED:
-            self.ended.add(key)
-        self._progress.trial_ended(key, outcome)
-
-    def _key(self, trial: Any) -> str:
-        return self._tasks[trial.trial_id].key
+            for stack in stacks
+        )
+        return [stack for stack in left if stack]
 
 
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+def _compact(sweep: _Sweep) -> None:
+    """Gather small files; a full disk only puts it off."""
+    try:
+        compact(sweep.settings.store)
+    except Exception as error:
+        if not is_disk_full(error):
+            raise
+        sweep.progress.note(f"no room to compact the store: {error}")
+
+
+def _rest(drain: Drain, seconds: float) -> None:
+    """Wait, but not through the beginning of a drain."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and not drain.is_set:
+        time.sleep(0.2)

@@ -19,7 +19,7 @@ from orchestrator.cell import Cell, StudyCell
 from orchestrator.drain import Drain
 from orchestrator.forecast import forecast, forecast_lines
 from orchestrator.grid import display, expand
-from orchestrator.packing import order_trials
+from orchestrator.packing import form_stacks, order_trials
 from orchestrator.phases import Pick, pick_values
 from orchestrator.plan import Plan, make_plan
 from orchestrator.progress import ProgressView
@@ -32,8 +32,8 @@ from storage.store import Store
 from trainables import catalog
 
 if TYPE_CHECKING:
+    from orchestrator.attempts import LaunchSettings, Task
     from orchestrator.executor import Executor
-    from orchestrator.trial import LaunchSettings, Task
 
 Picks = dict[tuple[str, str], tuple[Pick, ...]]
 """(phase, name of the pick) → one pick per group."""
@@ -133,7 +133,10 @@ def launch(opened: OpenedStudy, options: LaunchOptions, progress: ProgressView) 
                 expected = forecast(due, Store(options.store).paces())
                 for line in forecast_lines(expected, executor.slots):
                     progress.note(line)
-                executor.run([_task(cell) for cell in due], settings, progress, drain)
+                size = opened.study.resources.stack_size(settings.device)
+                stacks = form_stacks(due, size, executor.slots)
+                tasks = [tuple(_task(cell) for cell in stack) for stack in stacks]
+                executor.run(tasks, settings, progress, drain)
             if drain.is_set:
                 break
             if phase.pick:
@@ -157,7 +160,7 @@ def _settings(
     code: CodeVersion,
     executor: Executor,
 ) -> LaunchSettings:
-    from orchestrator.trial import LaunchSettings
+    from orchestrator.attempts import LaunchSettings
 
     return LaunchSettings(
         store=str(options.store.resolve()),
@@ -175,7 +178,7 @@ def _settings(
 
 
 def _task(cell: Cell) -> Task:
-    from orchestrator.trial import Task
+    from orchestrator.attempts import Task
 
     return Task(cell.key, cell.base_key, cell.revisions, cell.config.to_dict())
 

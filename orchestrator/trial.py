@@ -1,26 +1,34 @@
-"""One cell on a worker: the only place where Tune and the training function meet.
+"""Cells on a worker: the only place where Tune and the training function meet.
 
-A trial trains its cell, turns the result into a row of the store and lands it before its last
-report, so a result survives the driver. A worker runs many cells after one another; nothing is kept
-between them but the resident data sets. Knows nothing of studies, plans or tables.
+A trial trains one cell, or a stack of them, turns results into rows of the store and lands them
+before its last report, so a result survives the driver. A worker runs many trials after one
+another; nothing is kept between them but the resident data sets. Knows nothing of studies, plans
+or tables.
 """
 
 from __future__ import annotations
 
-import json
-import socket
+import os
+import threading
 import time
-import traceback
-import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from orchestrator.attempts import (
+    LaunchSettings,
+    Task,
+    failed_attempt,
+    finished_attempt,
+)
+from orchestrator.space import insist
+from orchestrator.watchdog import Watchdog
 from storage.attempt import Attempt
-from storage.landing import land_attempt
-from storage.schema import CURVES, Outcome
+from storage.landing import Landing, land_attempt
+from storage.layout import result_path
+from storage.schema import Outcome
 from trainables.config import EpochRecord, TrainingConfig, TrainingResult
 
 INTERRUPTED = "interrupted"
@@ -28,43 +36,37 @@ INTERRUPTED = "interrupted"
 
 HEARTBEAT_SECONDS = 1.0
 
+HANG_EXIT_CODE = 70
+HANG_GRACE_SECONDS = 30.0
+"""For noting a hang in the store, which may be what hangs."""
+
 
 @dataclass(frozen=True)
-class LaunchSettings:
-    """What all trials of one launch share.
+class Ended:
+    """How one cell of a trial ended.
 
     Args:
-        store: root folder of the store.
-        data_root: folder of the data sets.
-        study, launch: names recorded with each attempt.
-        threads: CPU threads of a trial.
-        device: torch device of a trial.
-        checkpoint_seconds: time between mid-cell checkpoints.
-        code_version, code_dirty, packages: provenance, read once by the driver.
-        drain_file: as soon as this file exists, trials checkpoint and stop.
+        key: of the cell.
+        outcome: as in the store, or INTERRUPTED.
+        conflicts: curve columns that differ from a result landed before.
+        error_class, error_trace: of a failure.
     """
 
-    store: str
-    data_root: str
-    study: str
-    launch: str
-    threads: int
-    device: str
-    checkpoint_seconds: float
-    code_version: str
-    code_dirty: bool | None
-    packages: str
-    drain_file: str
-
-
-@dataclass(frozen=True)
-class Task:
-    """One cell as it travels to a worker."""
-
     key: str
-    base_key: str
-    revisions: Mapping[str, int]
-    config: Mapping[str, Any]
+    outcome: str
+    conflicts: tuple[str, ...] = ()
+    error_class: str | None = None
+    error_trace: str | None = None
+
+
+class Listener:
+    """Hears how a trial fares; this one does nothing with it."""
+
+    def epoch_ended(self, key: str, epoch: int) -> None:
+        """A cell has finished so many epochs."""
+
+    def waits_for_room(self, reason: str) -> None:
+        """A result cannot be written because the disk is full."""
 
 
 def checkpoint_path(store: Path, key: str) -> Path:
@@ -73,158 +75,151 @@ def checkpoint_path(store: Path, key: str) -> Path:
 
 
 def run_trial(parameters: dict[str, Any]) -> dict[str, Any]:
-    """Tune's trainable: run the cell in `parameters` and report how it ended."""
+    """Tune's trainable: run the cells in `parameters` and report how each ended."""
     from ray import tune
 
     settings = LaunchSettings(**parameters["settings"])
-    heartbeat = _Heartbeat(tune.report)
-    return run_cell(Task(**parameters["task"]), settings, on_epoch=heartbeat)
+    tasks = [Task(**task) for task in parameters["tasks"]]
+    ended = run_cells(tasks, settings, _Heartbeat(tune.report))
+    return {"ended": [asdict(entry) for entry in ended]}
 
 
-def run_cell(
-    task: Task, settings: LaunchSettings, on_epoch: Callable[[EpochRecord], None]
-) -> dict[str, Any]:
-    """Train one cell and land its attempt. Returns the last report: how it ended and its epochs."""
+def run_cells(
+    tasks: Sequence[Task],
+    settings: LaunchSettings,
+    listener: Listener | None = None,
+) -> list[Ended]:
+    """Train cells as one stack and land an attempt for each.
+
+    A stack must not decide the fate of its members: if it fails, its halves are tried.
+
+    """
+    listener = listener or Listener()
+    started = datetime.now(UTC)
+    landed = {task.key for task in tasks if result_path(Path(settings.store), task.key).exists()}
+    if landed:  # by another driver, in the meantime
+        left = [task for task in tasks if task.key not in landed]
+        done = [Ended(key, Outcome.FINISHED.value) for key in landed]
+        return [*done, *(run_cells(left, settings, listener) if left else [])]
+    outcome = _train(tasks, settings, listener)
+    if isinstance(outcome, list):
+        results = zip(tasks, outcome, strict=True)
+        return [_land_result(*pair, settings, started, listener) for pair in results]
+    if outcome is None:
+        return [Ended(task.key, INTERRUPTED) for task in tasks]
+    if len(tasks) == 1:
+        return [_land_failure(tasks[0], outcome, settings, started, listener)]
+    half = len(tasks) // 2
+    return [
+        *run_cells(tasks[:half], settings, listener),
+        *run_cells(tasks[half:], settings, listener),
+    ]
+
+
+def _train(
+    tasks: Sequence[Task], settings: LaunchSettings, listener: Listener
+) -> list[TrainingResult] | Exception | None:
+    """Results, the error that prevented them, or None after an interruption."""
     import torch
 
-    from trainables.checkpoint import discard
-    from trainables.train import TrainingInterrupted, train
+    from trainables.train import TrainingInterrupted, train_stack
 
     torch.set_num_threads(settings.threads)
-    config = TrainingConfig.from_dict(task.config)
-    checkpoint = checkpoint_path(Path(settings.store), task.key)
-    started = datetime.now(UTC)
-    drain_file = Path(settings.drain_file)
-    try:
-        result = train(
-            config,
-            data_root=Path(settings.data_root),
-            device=settings.device,
-            checkpoint_path=checkpoint,
-            checkpoint_seconds=settings.checkpoint_seconds,
-            on_epoch=on_epoch,
-            should_stop=drain_file.exists,
-        )
-    except TrainingInterrupted as stop:
-        return {"outcome": INTERRUPTED, "epoch": stop.epoch}
-    except Exception as error:  # noqa: BLE001 - the trial's edge: any failure becomes an outcome
-        land_attempt(Path(settings.store), failed_attempt(task, settings, started, error))
-        return {"outcome": Outcome.FAILED.value, "epoch": 0}
-    attempt = finished_attempt(task, settings, started, result)
-    landing = land_attempt(Path(settings.store), attempt)
-    discard(checkpoint)
-    return {
-        "outcome": attempt.outcome,
-        "epoch": config.epochs,
-        "conflicts": list(landing.conflicts),
-    }
-
-
-def finished_attempt(
-    task: Task, settings: LaunchSettings, started: datetime, result: TrainingResult
-) -> Attempt:
-    """The row of a run that reached its end, diverged or not."""
-    diverged = result.diverged_epoch is not None
-    return Attempt(
-        outcome=(Outcome.DIVERGED if diverged else Outcome.FINISHED).value,
-        **_common(task, settings, started),
-        diverged_epoch=result.diverged_epoch,
-        num_classes=result.num_classes,
-        num_parameters=result.num_parameters,
-        realized_noise_rate=result.realized_noise_rate,
-        noisy_label_sha256=result.noisy_label_sha256,
-        transition_matrix=json.dumps(result.transition_matrix),
-        initial_weights_sha256=result.initial_weights_sha256,
-        seconds=result.seconds,
-        peak_memory_bytes=result.peak_memory_bytes,
-        resumed_from_epoch=result.resumed_from_epoch,
-        device=result.device,
-        curves=curves_of(result.epochs),
+    watchdog = Watchdog(
+        lambda seconds: _end_hanging(tasks, settings, seconds),
+        first_epoch_seconds=settings.first_epoch_seconds,
+        floor_seconds=settings.hang_seconds,
     )
 
+    def epoch_ended(member: int, record: EpochRecord) -> None:
+        if member == 0:
+            watchdog.epoch_ended()
+        listener.epoch_ended(tasks[member].key, record.epoch)
 
-def failed_attempt(
+    try:
+        with watchdog:
+            return train_stack(
+                [TrainingConfig.from_dict(task.config) for task in tasks],
+                data_root=Path(settings.data_root),
+                device=settings.device,
+                checkpoint_paths=[checkpoint_path(Path(settings.store), t.key) for t in tasks],
+                checkpoint_seconds=settings.checkpoint_seconds,
+                on_epoch=epoch_ended,
+                should_stop=Path(settings.drain_file).exists,
+            )
+    except TrainingInterrupted:
+        return None
+    except Exception as error:  # noqa: BLE001 - the trial's edge: any failure becomes an outcome
+        if settings.device != "cpu":
+            torch.cuda.empty_cache()
+        return error
+
+
+def _land_result(
     task: Task,
+    result: TrainingResult,
     settings: LaunchSettings,
     started: datetime,
-    error: BaseException,
-    error_class: str | None = None,
-) -> Attempt:
-    """The row of a try that gave no result."""
-    return Attempt(
-        outcome=Outcome.FAILED.value,
-        **_common(task, settings, started),
-        device=settings.device,
-        error_class=error_class or _classify(error),
-        error_type=type(error).__name__,
-        error_message=" ".join(str(error).split()),
-        error_trace="".join(traceback.format_exception(error)),
+    listener: Listener,
+) -> Ended:
+    from trainables.checkpoint import discard
+
+    attempt = finished_attempt(task, settings, started, result)
+    landing = _land(settings, attempt, listener)
+    discard(checkpoint_path(Path(settings.store), task.key))
+    return Ended(task.key, attempt.outcome, landing.conflicts)
+
+
+def _land_failure(
+    task: Task, error: Exception, settings: LaunchSettings, started: datetime, listener: Listener
+) -> Ended:
+    attempt = failed_attempt(task, settings, started, error)
+    _land(settings, attempt, listener)
+    return Ended(
+        task.key,
+        attempt.outcome,
+        error_class=attempt.error_class,
+        error_trace=attempt.error_trace,
     )
 
 
-def curves_of(epochs: tuple[EpochRecord, ...]) -> dict[str, tuple[float | int | None, ...]]:
-    """Epoch records → curve columns of the store."""
-    source = {"epoch_learning_rate": "learning_rate", "epoch_seconds": "seconds"}
-    records = [asdict(record) for record in epochs]
-    return {
-        column.name: tuple(record[source.get(column.name, column.name)] for record in records)
-        for column in CURVES
-    }
+def _land(settings: LaunchSettings, attempt: Attempt, listener: Listener) -> Landing:
+    """Land an attempt, waiting for room if the disk is full."""
+    return insist(
+        lambda: land_attempt(Path(settings.store), attempt),
+        on_wait=listener.waits_for_room,
+        should_stop=Path(settings.drain_file).exists,
+    )
 
 
-def _common(task: Task, settings: LaunchSettings, started: datetime) -> dict[str, Any]:
-    """Identity, configuration and provenance, which every attempt has."""
-    config = TrainingConfig.from_dict(task.config)
-    return {
-        "key": task.key,
-        "base_key": task.base_key,
-        "attempt": uuid.uuid4().hex,
-        "config": json.dumps(config.to_dict(), sort_keys=True),
-        "revisions": json.dumps(dict(task.revisions), sort_keys=True),
-        "dataset": config.dataset.name,
-        "noise": config.noise.name,
-        "noise_rate": float(config.noise.get("rate", 0.0)),
-        "architecture": config.architecture.name,
-        "loss": config.loss.name,
-        "loss_parameters": json.dumps(config.loss.as_dict(), sort_keys=True),
-        "learning_rate": config.learning_rate,
-        "batch_size": config.batch_size,
-        "num_epochs": config.epochs,
-        "precision": config.precision,
-        "seed": config.seed,
-        "study": settings.study,
-        "launch": settings.launch,
-        "started_at": started,
-        "committed_at": datetime.now(UTC),
-        "host": socket.gethostname(),
-        "code_version": settings.code_version,
-        "code_dirty": settings.code_dirty,
-        "packages": settings.packages,
-    }
+def _end_hanging(tasks: Sequence[Task], settings: LaunchSettings, seconds: float) -> None:
+    """Note the hang and end this process; whoever started it tries the cells again."""
+    last_resort = threading.Timer(HANG_GRACE_SECONDS, os._exit, [HANG_EXIT_CODE])
+    last_resort.daemon = True
+    last_resort.start()
+    hang = TimeoutError(f"no epoch ended for {seconds:.0f} s")
+    try:
+        for task in tasks:
+            attempt = failed_attempt(task, settings, datetime.now(UTC), hang, "hang")
+            land_attempt(Path(settings.store), attempt)
+    finally:
+        os._exit(HANG_EXIT_CODE)
 
 
-def _classify(error: BaseException) -> str:
-    """Kind of failure, by what the exception is."""
-    import torch
-
-    from trainables.datasets import DatasetError
-
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return "out_of_memory"
-    if isinstance(error, DatasetError):
-        return "data"
-    return "exception"
-
-
-class _Heartbeat:
+class _Heartbeat(Listener):
     """Passes epochs on to Tune, at most one a second: its loop is built for tens of reports."""
 
     def __init__(self, report: Callable[[dict[str, Any]], None]) -> None:
         self._report = report
         self._due = time.monotonic() + HEARTBEAT_SECONDS
+        self._epochs: dict[str, int] = {}
 
-    def __call__(self, record: EpochRecord) -> None:
+    def epoch_ended(self, key: str, epoch: int) -> None:
+        self._epochs[key] = epoch
         now = time.monotonic()
         if now >= self._due:
             self._due = now + HEARTBEAT_SECONDS
-            self._report({"epoch": record.epoch})
+            self._report({"epochs": dict(self._epochs)})
+
+    def waits_for_room(self, reason: str) -> None:
+        self._report({"waiting": reason})

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+import json
+import subprocess
+import sys
+from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from orchestrator.attempts import LaunchSettings, Task, failed_attempt
 from orchestrator.cell import make_cell
-from orchestrator.trial import LaunchSettings, Task, checkpoint_path, failed_attempt, run_cell
+from orchestrator.trial import HANG_EXIT_CODE, INTERRUPTED, Ended, checkpoint_path, run_cells
 from storage import Store
 from storage.attempt import Attempt
 from storage.schema import CURVES, SCALARS
@@ -55,8 +59,7 @@ def test_attempts_have_exactly_the_columns_of_the_schema() -> None:
 
 def test_a_cell_lands_whole_and_its_checkpoint_goes(settings: LaunchSettings) -> None:
     given = task()
-    report = run_cell(given, settings, on_epoch=lambda _: None)
-    assert report["outcome"] == "finished"
+    assert run_cells([given], settings) == [Ended(given.key, "finished")]
     store = Store(settings.store)
     columns = "key, loss, noise, noise_rate, num_epochs, realized_noise_rate, device, study"
     (row,) = store.rows(f"select {columns} from cells")
@@ -73,20 +76,18 @@ def test_a_cell_lands_whole_and_its_checkpoint_goes(settings: LaunchSettings) ->
 
 def test_a_second_run_of_a_cell_changes_nothing(settings: LaunchSettings) -> None:
     given = task()
-    run_cell(given, settings, on_epoch=lambda _: None)
-    again = run_cell(given, settings, on_epoch=lambda _: None)
-    assert again["conflicts"] == []
+    run_cells([given], settings)
+    assert run_cells([given], settings) == [Ended(given.key, "finished")]
     assert Store(settings.store).rows("select count(*) from attempts") == [(1,)]
 
 
 def test_a_drain_stops_at_a_checkpoint_and_the_next_run_goes_on(settings: LaunchSettings) -> None:
     given = task()
     Path(settings.drain_file).touch()
-    stopped = run_cell(given, settings, on_epoch=lambda _: None)
-    assert stopped == {"outcome": "interrupted", "epoch": 1}
+    assert run_cells([given], settings) == [Ended(given.key, INTERRUPTED)]
     assert checkpoint_path(Path(settings.store), given.key).exists()
     Path(settings.drain_file).unlink()
-    run_cell(given, settings, on_epoch=lambda _: None)
+    run_cells([given], settings)
     assert Store(settings.store).rows("select resumed_from_epoch from cells") == [(1,)]
 
 
@@ -94,8 +95,8 @@ def test_missing_data_is_a_failure_with_its_reason(
     settings: LaunchSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ORCHESTRATOR_OFFLINE", "1")
-    report = run_cell(task(dataset="mnist"), settings, on_epoch=lambda _: None)
-    assert report["outcome"] == "failed"
+    (ended,) = run_cells([task(dataset="mnist")], settings)
+    assert (ended.outcome, ended.error_class) == ("failed", "data")
     ((error_class, message),) = Store(settings.store).rows(
         "select error_class, error_message from failures"
     )
@@ -110,3 +111,58 @@ def test_memory_failures_are_told_apart(settings: LaunchSettings) -> None:
     memory = failed_attempt(task(), settings, now, torch.OutOfMemoryError("CUDA out of memory"))
     other = failed_attempt(task(), settings, now, KeyError("x"))
     assert (memory.error_class, other.error_class) == ("out_of_memory", "exception")
+
+
+def test_a_stack_lands_one_result_a_cell(settings: LaunchSettings) -> None:
+    tasks = [task(seed=seed, loss=loss) for seed in (0, 1) for loss in ("ce", "mae")]
+    ended = run_cells(tasks, settings)
+    assert [entry.outcome for entry in ended] == ["finished"] * 4
+    rows = Store(settings.store).rows("select key from cells")
+    assert sorted(rows) == sorted((given.key,) for given in tasks)
+
+
+def test_one_bad_member_costs_a_stack_nothing(
+    settings: LaunchSettings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "bad_loss.py").write_text(
+        "from trainables.losses import LOSSES\n"
+        "@LOSSES.register('bad')\n"
+        "class Bad:\n"
+        "    def __call__(self, logits, labels):\n"
+        "        raise RuntimeError('out of ideas')\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    tasks = [task(), task(loss="bad_loss"), task(loss="mae")]
+    ended = {entry.key: entry for entry in run_cells(tasks, settings)}
+    assert [ended[given.key].outcome for given in tasks] == ["finished", "failed", "finished"]
+    assert "out of ideas" in (ended[tasks[1].key].error_trace or "")
+
+
+def test_a_result_of_another_driver_is_not_computed_again(settings: LaunchSettings) -> None:
+    first, second = task(), task(seed=1)
+    run_cells([first], settings)
+    ended = run_cells([first, second], settings)
+    assert [entry.outcome for entry in ended] == ["finished", "finished"]
+    assert Store(settings.store).rows("select count(*) from attempts") == [(2,)]
+
+
+def test_a_hanging_cell_ends_its_process_and_is_noted(
+    settings: LaunchSettings, tmp_path: Path
+) -> None:
+    script = tmp_path / "hang.py"
+    script.write_text(
+        "import json, sys, time\n"
+        "from orchestrator.attempts import LaunchSettings, Task\n"
+        "from orchestrator.trial import run_cells\n"
+        "import trainables.train as training\n"
+        "training.train_stack = lambda *a, **k: time.sleep(60)\n"
+        "settings, task = (json.loads(text) for text in sys.argv[1:])\n"
+        "run_cells([Task(**task)], LaunchSettings(**settings))\n"
+    )
+    given = task()
+    hasty = replace(settings, hang_seconds=0.2, first_epoch_seconds=0.5)
+    arguments = [json.dumps(asdict(hasty)), json.dumps(asdict(given))]
+    ended = subprocess.run([sys.executable, str(script), *arguments], timeout=60, check=False)
+    assert ended.returncode == HANG_EXIT_CODE
+    rows = Store(settings.store).rows("select key, error_class from failures")
+    assert rows == [(given.key, "hang")]

@@ -1,0 +1,160 @@
+"""From a training result, or an error, to a row of the store."""
+
+from __future__ import annotations
+
+import json
+import socket
+import traceback
+import uuid
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from orchestrator.watchdog import FIRST_EPOCH_SECONDS, FLOOR_SECONDS
+from storage.attempt import Attempt
+from storage.schema import CURVES, Outcome
+from trainables.config import EpochRecord, TrainingConfig, TrainingResult
+
+
+@dataclass(frozen=True)
+class LaunchSettings:
+    """What all trials of one launch share.
+
+    Args:
+        store: root folder of the store.
+        data_root: folder of the data sets.
+        study, launch: names recorded with each attempt.
+        threads: CPU threads of a trial.
+        device: torch device of a trial.
+        checkpoint_seconds: time between mid-cell checkpoints.
+        code_version, code_dirty, packages: provenance, read once by the driver.
+        drain_file: as soon as this file exists, trials checkpoint and stop.
+        hang_seconds: no epoch but the first counts as hanging before this time.
+        first_epoch_seconds: time for the first epoch, data loading included.
+    """
+
+    store: str
+    data_root: str
+    study: str
+    launch: str
+    threads: int
+    device: str
+    checkpoint_seconds: float
+    code_version: str
+    code_dirty: bool | None
+    packages: str
+    drain_file: str
+    hang_seconds: float = FLOOR_SECONDS
+    first_epoch_seconds: float = FIRST_EPOCH_SECONDS
+
+
+@dataclass(frozen=True)
+class Task:
+    """One cell as it travels to a worker."""
+
+    key: str
+    base_key: str
+    revisions: Mapping[str, int]
+    config: Mapping[str, Any]
+
+    @property
+    def loss(self) -> str:
+        """Name of the training loss."""
+        return str(self.config["loss"]["name"])
+
+
+def finished_attempt(
+    task: Task, settings: LaunchSettings, started: datetime, result: TrainingResult
+) -> Attempt:
+    """The row of a run that reached its end, diverged or not."""
+    diverged = result.diverged_epoch is not None
+    return Attempt(
+        outcome=(Outcome.DIVERGED if diverged else Outcome.FINISHED).value,
+        **_common(task, settings, started),
+        diverged_epoch=result.diverged_epoch,
+        num_classes=result.num_classes,
+        num_parameters=result.num_parameters,
+        realized_noise_rate=result.realized_noise_rate,
+        noisy_label_sha256=result.noisy_label_sha256,
+        transition_matrix=json.dumps(result.transition_matrix),
+        initial_weights_sha256=result.initial_weights_sha256,
+        seconds=result.seconds,
+        peak_memory_bytes=result.peak_memory_bytes,
+        resumed_from_epoch=result.resumed_from_epoch,
+        device=result.device,
+        curves=curves_of(result.epochs),
+    )
+
+
+def failed_attempt(
+    task: Task,
+    settings: LaunchSettings,
+    started: datetime,
+    error: BaseException,
+    error_class: str | None = None,
+) -> Attempt:
+    """The row of a try that gave no result."""
+    return Attempt(
+        outcome=Outcome.FAILED.value,
+        **_common(task, settings, started),
+        device=settings.device,
+        error_class=error_class or _classify(error),
+        error_type=type(error).__name__,
+        error_message=" ".join(str(error).split()),
+        error_trace="".join(traceback.format_exception(error)),
+    )
+
+
+def curves_of(epochs: tuple[EpochRecord, ...]) -> dict[str, tuple[float | int | None, ...]]:
+    """Epoch records → curve columns of the store."""
+    source = {"epoch_learning_rate": "learning_rate", "epoch_seconds": "seconds"}
+    records = [asdict(record) for record in epochs]
+    return {
+        column.name: tuple(record[source.get(column.name, column.name)] for record in records)
+        for column in CURVES
+    }
+
+
+def _common(task: Task, settings: LaunchSettings, started: datetime) -> dict[str, Any]:
+    """Identity, configuration and provenance, which every attempt has."""
+    config = TrainingConfig.from_dict(task.config)
+    return {
+        "key": task.key,
+        "base_key": task.base_key,
+        "attempt": uuid.uuid4().hex,
+        "config": json.dumps(config.to_dict(), sort_keys=True),
+        "revisions": json.dumps(dict(task.revisions), sort_keys=True),
+        "dataset": config.dataset.name,
+        "noise": config.noise.name,
+        "noise_rate": float(config.noise.get("rate", 0.0)),
+        "architecture": config.architecture.name,
+        "loss": config.loss.name,
+        "loss_parameters": json.dumps(config.loss.as_dict(), sort_keys=True),
+        "learning_rate": config.learning_rate,
+        "batch_size": config.batch_size,
+        "num_epochs": config.epochs,
+        "precision": config.precision,
+        "seed": config.seed,
+        "study": settings.study,
+        "launch": settings.launch,
+        "started_at": started,
+        "committed_at": datetime.now(UTC),
+        "host": socket.gethostname(),
+        "code_version": settings.code_version,
+        "code_dirty": settings.code_dirty,
+        "packages": settings.packages,
+    }
+
+
+def _classify(error: BaseException) -> str:
+    """Kind of failure, by what the exception is."""
+    import torch
+
+    from trainables.datasets import DatasetError
+
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return "out_of_memory"
+    if isinstance(error, DatasetError):
+        return "data"
+    return "exception"

@@ -1,0 +1,130 @@
+"""What Tune reports of its trials → progress, and which cells ended how."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray import tune
+
+from orchestrator.attempts import LaunchSettings, Task, failed_attempt
+from orchestrator.breaker import Breaker
+from orchestrator.feeder import NotKept, Stack, trial_id
+from orchestrator.progress import ProgressView
+from orchestrator.trial import INTERRUPTED, Ended
+from storage.landing import land_attempt
+from storage.schema import Outcome
+from storage.store import Store
+
+WORKER_RETRIES = 3
+"""How often a trial may lose its worker within one run before its cells count as failed."""
+
+
+class Events(NotKept, tune.Callback):  # type: ignore[misc]
+    """Callbacks of one run.
+
+    Args:
+        stacks: of the run.
+        settings, progress, breaker: of the launch.
+        gpus: share of a GPU that a trial has.
+    """
+
+    def __init__(
+        self,
+        stacks: Sequence[Stack],
+        settings: LaunchSettings,
+        progress: ProgressView,
+        breaker: Breaker,
+        gpus: float,
+    ) -> None:
+        self._stacks = {trial_id(stack): stack for stack in stacks}
+        self._tasks = {task.key: task for stack in stacks for task in stack}
+        self._settings, self._progress, self._breaker = settings, progress, breaker
+        self._shares_gpu = 0 < gpus < 1
+        self._traces: set[str] = set()
+        self.ended: set[str] = set()
+        self.crowded_out: dict[str, Task] = {}
+        self.has_lost_nodes = False
+
+    def on_trial_start(self, trial: Any, **_: Any) -> None:
+        for task in self._stack(trial):
+            self._progress.trial_started(task.key)
+
+    def on_trial_result(self, trial: Any, result: dict[str, Any], **_: Any) -> None:
+        del trial
+        for key, epoch in result.get("epochs", {}).items():
+            self._progress.trial_advanced(key, epoch)
+        if "waiting" in result:
+            self._progress.note(f"waiting for room to write a result: {result['waiting']}")
+
+    def on_trial_recover(self, trial: Any, **_: Any) -> None:
+        self._progress.trial_retried(self._stack(trial)[0].key)
+
+    def on_trial_complete(self, trial: Any, **_: Any) -> None:
+        result: Mapping[str, Any] = trial.last_result or {}
+        entries = [Ended(**entry) for entry in result.get("ended", ())]
+        reported = {entry.key for entry in entries}
+        silent = [task for task in self._stack(trial) if task.key not in reported]
+        for entry in (*entries, *(Ended(task.key, INTERRUPTED) for task in silent)):
+            self._take(entry)
+
+    def on_trial_error(self, trial: Any, **_: Any) -> None:
+        """A trial lost its worker too often: a lost node is nobody's fault, all else is."""
+        is_node = _is_node_loss(trial.get_pickled_error())
+        self.has_lost_nodes |= is_node
+        text = "the node was lost" if is_node else f"the worker was lost {WORKER_RETRIES + 1} times"
+        kind = "node_lost" if is_node else "worker_died"
+        for task in self._stack(trial):
+            attempt = failed_attempt(
+                task, self._settings, datetime.now(UTC), RuntimeError(text), kind
+            )
+            land_attempt(Path(self._settings.store), attempt)
+            self._end(task.key, INTERRUPTED if is_node else Outcome.FAILED.value)
+
+    def end_landed(self) -> None:
+        """After an aborted run: what the store holds has ended, though its event may be lost."""
+        landed = {state.key: state.outcome for state in Store(self._settings.store).states()}
+        for key in self._tasks:
+            outcome = landed.get(key)
+            if key not in self.ended and outcome is not None and Outcome(outcome).is_result:
+                self._end(key, outcome)
+
+    def _take(self, entry: Ended) -> None:
+        if entry.conflicts:
+            self._progress.note(
+                f"  cell {entry.key[:12]}: this run differs from the landed one in "
+                f"{', '.join(entry.conflicts)}; the landed one stays"
+            )
+        if entry.error_class == "out_of_memory" and self._shares_gpu:
+            self.crowded_out[entry.key] = self._tasks[entry.key]
+            self._progress.trial_ended(entry.key, INTERRUPTED)
+            return
+        if entry.error_class == "exception" and entry.error_trace:
+            self._note_failure(self._tasks[entry.key].loss, entry.error_trace)
+        self._end(entry.key, entry.outcome)
+
+    def _note_failure(self, loss: str, trace: str) -> None:
+        """Each trace is shown once."""
+        if trace not in self._traces:
+            self._traces.add(trace)
+            self._progress.note(f"a cell of loss {loss} failed:\n{trace.rstrip()}")
+        if self._breaker.record(loss, trace):
+            self._progress.note(f"cells of loss {loss} all fail alike: no more of them are started")
+
+    def _end(self, key: str, outcome: str) -> None:
+        if outcome != INTERRUPTED:
+            self.ended.add(key)
+        self._progress.trial_ended(key, outcome)
+
+    def _stack(self, trial: Any) -> Stack:
+        return self._stacks[trial.trial_id]
+
+
+def _is_node_loss(error: BaseException | None) -> bool:
+    """Whether a worker died with its machine. Ray says so in words only."""
+    if not isinstance(error, ray.exceptions.ActorDiedError):
+        return False
+    return bool(error.preempted) or "its node has died" in str(error)
