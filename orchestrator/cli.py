@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from storage.reporting.figures.early_learning import ErrorCurve
     from storage.store import Store
 
-DONE, BAD_INPUT, INCOMPLETE, DAMAGED = 0, 2, 3, 4
+DONE, BAD_INPUT, INCOMPLETE, DAMAGED, BUSY = 0, 2, 3, 4, 75
 SIGNALLED = 128
 """Added to a signal's number, as shells do."""
 
@@ -65,6 +65,16 @@ Budget = Annotated[
         parser=parse_seconds,
         metavar="TIME",
     ),
+]
+Wait = Annotated[
+    bool, typer.Option("--wait", help="If another launch of this study runs, wait for its end.")
+]
+Join = Annotated[
+    bool, typer.Option("--join", help="If another launch of this study runs, run cells beside it.")
+]
+WorkingDir = Annotated[
+    Path | None,
+    typer.Option(help="Folder with plug-ins to send to the workers of a cluster.", exists=True),
 ]
 Smoke = Annotated[
     bool,
@@ -138,6 +148,9 @@ def launch(
     address: Address = None,
     checkpoint_seconds: CheckpointSeconds = 60.0,
     budget: Budget = None,
+    wait: Wait = False,
+    join: Join = False,
+    working_dir: WorkingDir = None,
     smoke: Smoke = False,
 ) -> None:
     """Run the cells that the store lacks, then show the tables.
@@ -150,6 +163,7 @@ def launch(
     from orchestrator.errors import ExecutorError
     from orchestrator.launch import LaunchOptions, open_study
     from orchestrator.launch import launch as run_launch
+    from orchestrator.lease import LeaseHeldError
     from orchestrator.progress import make_progress
     from orchestrator.source import StudyError
     from orchestrator.summary import launch_lines
@@ -157,13 +171,22 @@ def launch(
     from trainables.datasets import default_data_root
 
     options = LaunchOptions(
-        store, data_root or default_data_root(), address, checkpoint_seconds, budget
+        store,
+        data_root or default_data_root(),
+        address,
+        checkpoint_seconds,
+        budget,
+        "join" if join else "wait" if wait else "refuse",
+        working_dir,
     )
     with one_line_errors(StudyError, ExecutorError, LandingError):
         opened = open_study(study, overrides or (), smoke=smoke)
         try:
             with make_progress(Console()) as progress:
                 ended = run_launch(opened, options, progress)
+        except LeaseHeldError as error:
+            typer.echo(f"error: {error}", err=True)
+            raise typer.Exit(BUSY) from None
         except KeyboardInterrupt:
             show(["stopped at once; the same command resumes"])
             raise typer.Exit(SIGNALLED + signal.SIGINT) from None

@@ -15,11 +15,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import ray
 from ray import tune
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+import orchestrator
+import storage
+import trainables
 from orchestrator.attempts import LaunchSettings, Task
 from orchestrator.breaker import Breaker
 from orchestrator.drain import Drain
@@ -31,6 +35,7 @@ from orchestrator.progress import ProgressView
 from orchestrator.space import is_disk_full
 from orchestrator.trial import run_trial
 from storage.compaction import compact
+from storage.probe import is_visible
 
 TRIALS_PER_RUN = 500
 """Tune's bookkeeping and the store's small files grow with a run; after each, both start over."""
@@ -63,10 +68,18 @@ class Executor:
         address: of a running cluster; None starts a private one on this machine's loopback address.
         resources: what one trial takes.
         scratch: folder for Tune's bookkeeping, readable by every node; removed at the end.
+        working_dir: folder with plug-ins, sent to the workers of a running cluster.
     """
 
-    def __init__(self, address: str | None, resources: Resources, scratch: Path) -> None:
+    def __init__(
+        self,
+        address: str | None,
+        resources: Resources,
+        scratch: Path,
+        working_dir: Path | None = None,
+    ) -> None:
         self._address, self._resources, self._scratch = address, resources, scratch
+        self._working_dir = working_dir
 
     def __enter__(self) -> Self:
         os.environ.update(QUIET)
@@ -78,7 +91,7 @@ class Executor:
                 include_dashboard=False if self._address is None else None,
                 log_to_driver=False,
                 logging_level="ERROR",
-                **(private if self._address is None else {}),
+                **(private if self._address is None else {"runtime_env": self._code()}),
             )
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise ExecutorError(f"cannot reach a Ray cluster: {error}") from error
@@ -87,6 +100,31 @@ class Executor:
     def __exit__(self, *exception: object) -> None:
         ray.shutdown()
         shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def _code(self) -> dict[str, Any]:
+        """What the workers of a running cluster are sent: this project, and the user's plug-ins."""
+        packages = [
+            str(Path(package.__path__[0])) for package in (orchestrator, storage, trainables)
+        ]
+        folder = {"working_dir": str(self._working_dir)} if self._working_dir else {}
+        return {"py_modules": packages, **folder}
+
+    def check_visible(self, probe: Path) -> None:
+        """Ask every node for a file that this machine has just written. Raises ExecutorError."""
+        nodes = {node["NodeID"]: node["NodeName"] for node in ray.nodes() if node["Alive"]}
+        look = ray.remote(num_cpus=0)(is_visible)
+        answers = {
+            name: look.options(
+                scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)
+            ).remote(probe)
+            for node, name in nodes.items()
+        }
+        blind = [name for name, answer in answers.items() if not ray.get(answer)]
+        if blind:
+            raise ExecutorError(
+                f"{', '.join(blind)} cannot see {probe.parent.parent}: a cluster needs a store on "
+                "a folder that all its machines share"
+            )
 
     @property
     def gpus_per_trial(self) -> float:

@@ -16,6 +16,7 @@ from orchestrator.phases import Pick
 from orchestrator.source import KeyPath, Source
 from orchestrator.study import ALL, Block, Phase, Skip, Study, pick_reference, smoke_fields
 from trainables.registry import ComponentError, nearest
+from trainables.stacking import stack_group
 
 Picks = Mapping[tuple[str, str], tuple[Pick, ...]]
 """(phase, name of the pick) → one pick per group."""
@@ -43,6 +44,8 @@ def expand(
                 # Two blocks may ask for the same cell; it stands once.
                 cells.setdefault((name, seed, frozenset(cell.axes.items())), cell)
     _check_table_fields(study, source, list(cells.values()))
+    if study.resources.asks_for_stacks:
+        _check_stacks(source, list(cells.values()))
     return tuple(cells.values())
 
 
@@ -207,6 +210,18 @@ def _matches(rule: Skip, axes: Mapping[str, str], seed: int) -> bool:
         if known.get(field) not in {display(value) for value in wanted}:
             return False
     return True
+
+
+def _check_stacks(source: Source, cells: list[StudyCell]) -> None:
+    """Whoever names a stack's size gets stacks. Raises StudyError."""
+    for entry in cells:
+        if entry.cell and stack_group(entry.cell.config) is None:
+            name = entry.cell.config.architecture.name
+            raise source.error(
+                f"{name} cannot be stacked, only multilayer perceptrons can; "
+                "'auto' stacks where it is possible",
+                ("resources", "stack"),
+            )
 
 
 def _check_table_fields(study: Study, source: Source, cells: list[StudyCell]) -> None:

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from orchestrator.cell import Cell, StudyCell
 from orchestrator.drain import Drain
 from orchestrator.forecast import forecast, forecast_lines
 from orchestrator.grid import display, expand
+from orchestrator.lease import hold
 from orchestrator.packing import form_stacks, order_trials
 from orchestrator.phases import Pick, pick_values
 from orchestrator.plan import Plan, make_plan
@@ -28,6 +29,7 @@ from orchestrator.source import Source, load_source
 from orchestrator.study import Phase, Study, parse_study, smoke_form
 from storage.attempt import PickRecord, PlannedCell, StudyRecord
 from storage.landing import land_picks, land_study
+from storage.probe import check_folder, check_location
 from storage.store import Store
 from trainables import catalog
 
@@ -64,6 +66,9 @@ class LaunchOptions:
         checkpoint_seconds: time between mid-cell checkpoints.
         budget_seconds: wall time after which running cells write a checkpoint and the launch ends;
             None for no limit.
+        beside: what to do while another launch of the study runs: refuse, wait for its end, or join
+            it, from the far end of the list of cells.
+        working_dir: folder with plug-ins that is sent to the workers of a joined cluster.
     """
 
     store: Path
@@ -71,6 +76,8 @@ class LaunchOptions:
     address: str | None = None
     checkpoint_seconds: float = 60.0
     budget_seconds: float | None = None
+    beside: Literal["refuse", "wait", "join"] = "refuse"
+    working_dir: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -108,7 +115,11 @@ def plan_study(opened: OpenedStudy, store_root: Path) -> Plan:
 
 
 def launch(opened: OpenedStudy, options: LaunchOptions, progress: ProgressView) -> LaunchReport:
-    """Run what the store lacks, phase after phase. Raises StudyError, ExecutorError."""
+    """Run what the store lacks, phase after phase.
+
+    Raises:
+        StudyError, ExecutorError, LandingError, LeaseHeldError.
+    """
     launch_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"
     scratch = options.store / ".launches" / launch_id
     drain = Drain(scratch / "drain", progress.note)
@@ -116,6 +127,8 @@ def launch(opened: OpenedStudy, options: LaunchOptions, progress: ProgressView) 
     picks: Picks = {}
     num_due = 0
     with ExitStack() as stack:
+        check_location(options.store)
+        stack.enter_context(_lease(opened, options, progress))
         stack.enter_context(drain.on_signals())
         stack.enter_context(drain.after(options.budget_seconds))
         executor: Executor | None = None
@@ -124,6 +137,7 @@ def launch(opened: OpenedStudy, options: LaunchOptions, progress: ProgressView) 
             plan = make_plan(cells, Store(options.store).states())
             land_study(options.store, study_record(opened, cells, launch_id, code))
             due = order_trials(plan.to_run(name))
+            due = due[::-1] if options.beside == "join" else due
             num_due += len(due)
             to_run = {cell.key: cell.config.epochs for cell in due}
             progress.begin_phase(name, plan.num_done(name), to_run)
@@ -133,6 +147,7 @@ def launch(opened: OpenedStudy, options: LaunchOptions, progress: ProgressView) 
                 expected = forecast(due, Store(options.store).paces())
                 for line in forecast_lines(expected, executor.slots):
                     progress.note(line)
+                _check_precision(opened.source, due, settings.device)
                 size = opened.study.resources.stack_size(settings.device)
                 stacks = form_stacks(due, size, executor.slots)
                 tasks = [tuple(_task(cell) for cell in stack) for stack in stacks]
@@ -146,10 +161,33 @@ def launch(opened: OpenedStudy, options: LaunchOptions, progress: ProgressView) 
     return LaunchReport(plan_study(opened, options.store), num_due, drain.signal, is_budget_spent)
 
 
-def _executor(opened: OpenedStudy, options: LaunchOptions, scratch: Path) -> Executor:
+def _lease(
+    opened: OpenedStudy, options: LaunchOptions, progress: ProgressView
+) -> AbstractContextManager[None]:
+    """One launch of a study at a time, unless it is asked to join."""
+    if options.beside == "join":
+        return nullcontext()
+    return hold(
+        options.store,
+        opened.study.name,
+        wait=options.beside == "wait",
+        on_wait=lambda holder: progress.note(f"waiting for {holder}"),
+    )
+
+
+@contextmanager
+def _executor(opened: OpenedStudy, options: LaunchOptions, scratch: Path) -> Iterator[Executor]:
+    """The cluster, once the store has shown that it keeps what is written there."""
     from orchestrator.executor import Executor
 
-    return Executor(options.address, opened.study.resources, scratch)
+    probe = check_folder(options.store)
+    try:
+        resources = opened.study.resources
+        with Executor(options.address, resources, scratch, options.working_dir) as executor:
+            executor.check_visible(probe.resolve())
+            yield executor
+    finally:
+        probe.unlink(missing_ok=True)
 
 
 def _settings(
@@ -175,6 +213,12 @@ def _settings(
         packages=package_versions(),
         drain_file=str(drain.file.resolve()),
     )
+
+
+def _check_precision(source: Source, due: Sequence[Cell], device: str) -> None:
+    """Before any cell runs: TF32 needs a GPU. Raises StudyError."""
+    if device == "cpu" and any(cell.config.precision == "tf32" for cell in due):
+        raise source.error("tf32 needs a GPU; here are none", ("cell", "precision"))
 
 
 def _task(cell: Cell) -> Task:

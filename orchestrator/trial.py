@@ -26,8 +26,7 @@ from orchestrator.attempts import (
 from orchestrator.space import insist
 from orchestrator.watchdog import Watchdog
 from storage.attempt import Attempt
-from storage.landing import Landing, land_attempt
-from storage.layout import result_path
+from storage.landing import Landing, has_result, land_attempt
 from storage.schema import Outcome
 from trainables.config import EpochRecord, TrainingConfig, TrainingResult
 
@@ -96,7 +95,7 @@ def run_cells(
     """
     listener = listener or Listener()
     started = datetime.now(UTC)
-    landed = {task.key for task in tasks if result_path(Path(settings.store), task.key).exists()}
+    landed = {task.key for task in tasks if has_result(Path(settings.store), task.key)}
     if landed:  # by another driver, in the meantime
         left = [task for task in tasks if task.key not in landed]
         done = [Ended(key, Outcome.FINISHED.value) for key in landed]

@@ -29,7 +29,7 @@ from storage.schema import (
 )
 from storage.segments import find_result
 
-__all__ = ["Landing", "LandingError", "land_attempt", "land_picks", "land_study"]
+__all__ = ["Landing", "LandingError", "has_result", "land_attempt", "land_picks", "land_study"]
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,11 @@ def land_attempt(root: Path, attempt: Attempt) -> Landing:
         else:
             return Landing(path, is_new=False, conflicts=_conflicts(landed, attempt))
     return Landing(path, is_new=True)
+
+
+def has_result(root: Path, key: str) -> bool:
+    """Whether a cell's result seems to be there; a damaged one is found out when it is read."""
+    return result_path(root, key).exists() or find_result(root, key) is not None
 
 
 def land_study(root: Path, record: StudyRecord) -> Path:

@@ -95,7 +95,18 @@ def resolve(config: TrainingConfig) -> TrainingConfig:
             resolved[name] = tuple(_resolve_choice(name, choice) for choice in value)
     if resolved["noise"].get("rate") == 0:
         resolved["noise"] = CLEAN
+    _check_batch(config.batch_size, resolved["dataset"])
     return dataclasses.replace(config, **resolved)
+
+
+def _check_batch(batch_size: int, dataset: Choice) -> None:
+    """Raises ParameterError for a batch larger than the training data, if that is known."""
+    num_train = dataset.get("train_size") or dataset_info(dataset).num_train
+    if num_train and batch_size > num_train:
+        raise ParameterError(
+            f"a batch of {batch_size} is larger than the {num_train} training images",
+            key="batch_size",
+        )
 
 
 def choices(config: TrainingConfig) -> dict[str, Choice]:

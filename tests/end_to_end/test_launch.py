@@ -131,3 +131,62 @@ def test_smoke_form_of_the_quickstart(orchestrator) -> None:
     ended = orchestrator("launch", root / "studies/quickstart.yaml", "--smoke")
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert len(cells(orchestrator)) == 12
+
+
+def test_stacks_land_ordinary_cells(orchestrator, study: Path) -> None:
+    stacked = orchestrator("launch", study, "resources.stack=4")
+    assert stacked.returncode == 0, stacked.stdout + stacked.stderr
+    found = {row["key"]: row["test_accuracy"] for row in cells(orchestrator)}
+    again = orchestrator("launch", study)
+    assert "nothing to run" in again.stdout
+    alone = orchestrator("launch", study, "--store", study.parent / "alone")
+    assert alone.returncode == 0
+    rows = orchestrator(
+        "sql", "select key, test_accuracy from cells", "--json", "--store", study.parent / "alone"
+    )
+    for row in json.loads(rows.stdout):
+        assert found[row["key"]] == pytest.approx(row["test_accuracy"], abs=0.02)
+
+
+def test_a_loss_that_always_fails_is_stopped_early(orchestrator, study: Path) -> None:
+    (study.parent / "broken_loss.py").write_text(
+        "from trainables.losses import LOSSES\n"
+        '@LOSSES.register("broken")\n'
+        "def broken(logits, labels):\n"
+        '    raise RuntimeError("this loss is broken")\n'
+    )
+    study.write_text(study.read_text().replace("CE: ce", "CE: ce\n  mine: broken_loss"))
+    ended = orchestrator("launch", study, "seeds=6", "resources.max_concurrent=1", cwd=study.parent)
+    assert ended.returncode == 3, ended.stdout + ended.stderr
+    assert ended.stdout.count("RuntimeError: this loss is broken") == 1
+    assert "cells of loss broken_loss all fail alike" in ended.stdout
+    assert "9 cells of loss broken_loss were not started" in ended.stdout
+    assert len(cells(orchestrator)) == 24
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("resources.stack=4", "resnet20 cannot be stacked"),
+        ("cell.batch_size=512", "a batch of 512 is larger than the 256 training images"),
+        ("resources.stack=some", "resources.stack"),
+    ],
+)
+def test_what_cannot_be_is_said_by_the_plan(orchestrator, study: Path, override, words) -> None:
+    text = study.read_text().replace("{name: mlp, hidden: [16]}", "resnet20")
+    study.write_text(text)
+    planned = orchestrator("plan", study, override)
+    assert planned.returncode == 2
+    assert words in planned.stderr
+    assert len(planned.stderr.strip().splitlines()) == 1
+
+
+def test_tf32_without_a_gpu_is_said_before_any_cell_runs(orchestrator, study: Path) -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    ended = orchestrator("launch", study, "cell.precision=tf32")
+    assert ended.returncode == 2
+    assert "tf32 needs a GPU" in ended.stderr
+    assert cells(orchestrator) == []

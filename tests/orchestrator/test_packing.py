@@ -21,6 +21,7 @@ def cell(**changes: object) -> Cell:
         "architecture": {"name": "mlp", "hidden": [4]},
         "loss": "ce",
         "learning_rate": 0.1,
+        "batch_size": 16,
         "epochs": 2,
         **changes,
     }

@@ -25,6 +25,7 @@ FIELDS = {
     "architecture": {"name": "mlp", "hidden": [4]},
     "loss": "ce",
     "learning_rate": 0.1,
+    "batch_size": 16,
     "epochs": 2,
     "noise": {"kind": "symmetric", "rate": 0.5},
 }

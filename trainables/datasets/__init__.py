@@ -34,6 +34,7 @@ class DatasetInfo:
         similar_classes: class → the class its images are mistaken for, the map of asymmetric noise
             as the literature draws it for this data set; empty if there is none.
         superclasses: K superclass indices, empty if there are none.
+        num_train: training images; None if the files decide.
     """
 
     name: str
@@ -44,6 +45,7 @@ class DatasetInfo:
     class_names: tuple[str, ...]
     similar_classes: Mapping[int, int] = field(default_factory=dict)
     superclasses: tuple[int, ...] = ()
+    num_train: int | None = None
 
 
 @dataclass(frozen=True)

@@ -94,6 +94,7 @@ CIFAR10 = DatasetInfo(
     class_names=CIFAR10_CLASSES,
     # truck → automobile, bird → airplane, deer → horse, cat ↔ dog.
     similar_classes={9: 1, 2: 0, 4: 7, 3: 5, 5: 3},
+    num_train=50_000,
 )
 
 CIFAR100 = DatasetInfo(
@@ -105,6 +106,7 @@ CIFAR100 = DatasetInfo(
     class_names=CIFAR100_CLASSES,
     similar_classes=next_within_superclass(CIFAR100_SUPERCLASSES),
     superclasses=CIFAR100_SUPERCLASSES,
+    num_train=50_000,
 )
 
 

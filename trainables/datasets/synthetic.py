@@ -36,7 +36,7 @@ class Synthetic:
 
     @property
     def info(self) -> DatasetInfo:
-        return replace(dataset_info(Choice(self.like)), name="synthetic")
+        return replace(dataset_info(Choice(self.like)), name="synthetic", num_train=self.images)
 
     def load(self, data_root: Path) -> ImageArrays:
         """Drawn, not read; `data_root` is not needed."""

@@ -1,0 +1,114 @@
+"""One launch of a study at a time, whatever becomes of the others."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from orchestrator.lease import Holder, LeaseHeldError, hold
+
+ELSEWHERE = Holder("elsewhere", 1, "2026-01-01 00:00 UTC", "other")
+
+
+def lease_of(store: Path) -> Path:
+    return store / ".leases" / "study.json"
+
+
+def write(store: Path, holder: Holder, age: float = 0.0) -> None:
+    path = lease_of(store)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(asdict(holder)))
+    now = path.stat().st_mtime
+    os.utime(path, (now - age, now - age))
+
+
+def test_a_second_launch_is_told_who_holds_the_lease(tmp_path: Path) -> None:
+    with hold(tmp_path, "study"):
+        with pytest.raises(LeaseHeldError, match=rf"process {os.getpid()} on .*--join"):
+            hold(tmp_path, "study").__enter__()
+        with hold(tmp_path, "another"):
+            pass
+    with hold(tmp_path, "study"):
+        pass
+    assert not lease_of(tmp_path).exists()
+
+
+def test_a_lease_without_heartbeat_expires(tmp_path: Path) -> None:
+    write(tmp_path, ELSEWHERE, age=30)
+    with pytest.raises(LeaseHeldError, match="elsewhere"):
+        hold(tmp_path, "study").__enter__()
+    write(tmp_path, ELSEWHERE, age=61)
+    with hold(tmp_path, "study"):
+        assert json.loads(lease_of(tmp_path).read_text())["pid"] == os.getpid()
+
+
+def test_a_dead_process_of_this_machine_holds_nothing(tmp_path: Path) -> None:
+    code = (
+        "import os, sys; from pathlib import Path; from orchestrator.lease import hold\n"
+        "lease = hold(Path(sys.argv[1]), 'study'); lease.__enter__(); os._exit(9)"
+    )
+    ended = subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
+    assert ended.returncode == 9
+    assert lease_of(tmp_path).exists()
+    with hold(tmp_path, "study"):
+        pass
+
+
+def test_a_damaged_lease_is_nobodys(tmp_path: Path) -> None:
+    write(tmp_path, ELSEWHERE)
+    lease_of(tmp_path).write_text("{")
+    with hold(tmp_path, "study"):
+        pass
+
+
+def test_waiting_ends_when_the_holder_does(tmp_path: Path) -> None:
+    write(tmp_path, ELSEWHERE)
+    waits: list[str] = []
+
+    def sleep(seconds: float) -> None:
+        waits.append("asleep")
+        if len(waits) == 3:
+            lease_of(tmp_path).unlink()
+
+    told: list[Holder] = []
+    with hold(tmp_path, "study", wait=True, on_wait=told.append, sleep=sleep):
+        pass
+    assert told == [ELSEWHERE]
+    assert len(waits) == 3
+
+
+def test_of_many_one_takes_over_from_the_dead(tmp_path: Path) -> None:
+    write(tmp_path, ELSEWHERE, age=1000)
+    holding, most, errors = 0, 0, 0
+    lock, ready = threading.Lock(), threading.Barrier(8)
+
+    def contend() -> None:
+        nonlocal holding, most, errors
+        ready.wait()
+        try:
+            with hold(tmp_path, "study"):
+                with lock:
+                    holding += 1
+                    most = max(most, holding)
+                done.wait(0.5)
+                with lock:
+                    holding -= 1
+        except LeaseHeldError:
+            with lock:
+                errors += 1
+
+    done = threading.Event()
+    threads = [threading.Thread(target=contend) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == 1
+    assert errors == 7

@@ -1,0 +1,55 @@
+"""An unfit folder is refused before the sweep, with the step that failed."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from storage.durable import LandingError
+from storage.probe import check_folder, check_location, is_visible
+
+
+def test_a_fit_folder_keeps_one_file_for_others_to_see(tmp_path: Path) -> None:
+    probe = check_folder(tmp_path / "store")
+    assert is_visible(probe)
+    assert [path.name for path in probe.parent.iterdir()] == [probe.name]
+    probe.write_text("something else")
+    assert not is_visible(probe)
+    probe.unlink()
+    assert not is_visible(probe)
+
+
+@pytest.mark.parametrize("address", ["s3://bucket/store", "gs:/bucket", "https://host/store"])
+def test_an_address_is_no_folder(address: str) -> None:
+    with pytest.raises(LandingError, match="a store is a folder"):
+        check_location(Path(address))
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(LandingError, match="cannot create a file"):
+        check_folder(tmp_path / "file")
+
+
+def test_a_file_system_without_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "link", refuse)
+    with pytest.raises(LandingError, match="cannot hard-link a file"):
+        check_folder(tmp_path)
+    assert list((tmp_path / ".probe").iterdir()) == []
+
+
+def test_a_file_system_whose_links_overwrite(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def overwrite(source: Path, target: Path) -> None:
+        target.write_bytes(source.read_bytes())
+
+    monkeypatch.setattr(os, "link", overwrite)
+    with pytest.raises(LandingError, match="does not refuse a hard link"):
+        check_folder(tmp_path)
