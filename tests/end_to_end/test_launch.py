@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -190,3 +194,45 @@ def test_tf32_without_a_gpu_is_said_before_any_cell_runs(orchestrator, study: Pa
     assert ended.returncode == 2
     assert "tf32 needs a GPU" in ended.stderr
     assert cells(orchestrator) == []
+
+
+def test_two_launches_of_a_study(orchestrator, study: Path, tmp_path: Path) -> None:
+    """The second is told who is at it; one that joins shares the work and doubles nothing."""
+    first = start("launch", study, "seeds=4", "cell.epochs=60", store=tmp_path / "store")
+    try:
+        wait_for((tmp_path / "store/.leases/tiny.json").exists)
+        refused = orchestrator("launch", study, "seeds=4", "cell.epochs=60")
+        assert refused.returncode == 75, refused.stdout + refused.stderr
+        assert f"process {first.pid} on " in refused.stderr
+        joined = orchestrator("launch", study, "seeds=4", "cell.epochs=60", "--join")
+        assert joined.returncode == 0, joined.stdout + joined.stderr
+        assert first.wait(timeout=120) == 0
+    finally:
+        first.kill()
+        first.wait()
+    assert len(cells(orchestrator)) == 16
+    tries = orchestrator("sql", "select count(*) from attempts", "--csv")
+    assert tries.stdout.split()[1] == "16"
+
+
+def test_a_store_at_an_address_is_refused(orchestrator, study: Path) -> None:
+    ended = orchestrator("launch", study, "--store", "s3://bucket/store")
+    assert ended.returncode == 2
+    assert "a store is a folder" in ended.stderr
+    assert len(ended.stderr.strip().splitlines()) == 1
+    assert not Path("s3:").exists()
+
+
+def start(*arguments: str | Path, store: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "orchestrator", *map(str, arguments), "--store", str(store)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not come about in time"
+        time.sleep(0.1)
