@@ -286,6 +286,7 @@ def _pick_records(study: Study, picks: Picks) -> list[PickRecord]:
             num_seeds=pick.num_seeds,
             is_tie=pick.is_tie,
             at_edge=pick.at_edge,
+            changed_share=pick.changed_share,
             rule=pick.rule,
             picked_at=now,
         )

@@ -6,13 +6,17 @@ accuracy. Values in, values out.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import fsum
 from statistics import fmean
 from typing import Any
 
 from orchestrator.cell import StudyCell
 from orchestrator.study import PickRule
+
+BOOTSTRAP_SAMPLES = 1000
 
 Curves = Mapping[str, Sequence[float | None]]
 """Cell key → per-epoch values of the rule's metric, for cells that have a result."""
@@ -31,6 +35,7 @@ class Pick:
         num_seeds: seeds behind each mean.
         is_tie: the runner-up has the same score; the one that stands first in the grid won.
         at_edge: the winner is the smallest or the largest of the values tried.
+        changed_share: share of bootstrap samples of the seeds in which another value wins.
         rule: the selection in words.
     """
 
@@ -43,6 +48,7 @@ class Pick:
     num_seeds: int
     is_tie: bool
     at_edge: bool
+    changed_share: float | None
     rule: str
 
 
@@ -115,8 +121,27 @@ def _pick(
         num_seeds=len(scores[winner]),
         is_tie=second is not None and means[second] == means[winner],
         at_edge=_at_edge(raw[winner], list(raw.values())),
+        changed_share=_changed_share(winner, scores, sign),
         rule=rule_in_words(rule),
     )
+
+
+def _changed_share(winner: str, scores: Mapping[str, Sequence[float]], sign: int) -> float | None:
+    """How often another value wins if the seeds are drawn anew, the same for all values.
+
+    None with a single seed, or where values have different seeds.
+    """
+    counts = {len(values) for values in scores.values()}
+    if len(counts) > 1 or counts == {1}:
+        return None
+    (count,) = counts
+    draws = random.Random(0)
+    changed = 0
+    for _ in range(BOOTSTRAP_SAMPLES):
+        chosen = draws.choices(range(count), k=count)
+        sums = {shown: sign * fsum(values[i] for i in chosen) for shown, values in scores.items()}
+        changed += max(sums.values()) > sums[winner]
+    return changed / BOOTSTRAP_SAMPLES
 
 
 def _raw_value(fields: Mapping[str, Any], dotted_field: str) -> Any:

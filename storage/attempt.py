@@ -107,5 +107,6 @@ class PickRecord:
     num_seeds: int
     is_tie: bool
     at_edge: bool
+    changed_share: float | None
     rule: str
     picked_at: datetime

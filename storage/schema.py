@@ -160,6 +160,7 @@ PICKS = (
     Column("num_seeds", WHOLE, "seeds per value"),
     Column("is_tie", YES_NO, "whether the runner-up has the same score"),
     Column("at_edge", YES_NO, "whether the winner is the smallest or largest value tried"),
+    Column("changed_share", REAL, "bootstrap samples of seeds with another winner", "fraction"),
     Column("rule", TEXT, "the selection in words: metric, split, epoch, direction"),
     Column("picked_at", TIME, "when", "UTC"),
 )

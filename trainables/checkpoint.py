@@ -7,6 +7,7 @@ and a hostile one cannot run code.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import os
@@ -21,8 +22,15 @@ FORMAT = 2
 """Of the state's entries; a checkpoint of another format is as good as none."""
 
 
-def save(path: Path, state: dict[str, Any]) -> None:
-    """Replace the checkpoint at `path` by `state`, atomically and durably."""
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def save(path: Path, state: dict[str, Any]) -> bool:
+    """Replace the checkpoint at `path` by `state`, atomically and durably.
+
+    Returns:
+        False if the disk has no room: the former checkpoint stays, and training can go on.
+    """
     buffer = io.BytesIO()
     torch.save({"format": FORMAT, **state}, buffer)
     content = buffer.getbuffer()
@@ -35,8 +43,13 @@ def save(path: Path, state: dict[str, Any]) -> None:
             file.flush()
             os.fsync(file.fileno())
         aside.replace(path)
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        return False
     finally:
         aside.unlink(missing_ok=True)
+    return True
 
 
 def load(path: Path, config: dict[str, Any]) -> dict[str, Any] | None:

@@ -42,7 +42,7 @@ def test_defaults_written_out_change_nothing() -> None:
         {"precision": "bf16"},
         {"optimizer": {"name": "sgd", "momentum": 0.8}},
         {"augmentation": ["flip"]},
-        {"dataset": {"name": "fashion-mnist-small", "train_size": 100}},
+        {"dataset": {"name": "fashion-mnist-small", "train_size": 1000}},
         {"noise_seed": 0},
     ],
 )

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import pytest
+
 from orchestrator.packing import order_trials
+import pytest
+
 from orchestrator.phases import pick_values
+import pytest
+
 from orchestrator.plan import Standing, make_plan
+import pytest
+
 from orchestrator.study import PickRule
 from storage.store import CellState
 
@@ -84,3 +92,19 @@ def test_trials_run_seed_by_seed_and_longest_first(cells) -> None:
     found = [c.cell for c in cells("grid: {loss: [CE], epochs: [1, 3]}\nseeds: 2\n")]
     ordered = order_trials([*found, *found])
     assert [(c.config.seed, c.config.epochs) for c in ordered] == [(0, 3), (0, 1), (1, 3), (1, 1)]
+
+
+def test_a_bootstrap_over_seeds_says_how_firm_a_pick_is(cells) -> None:
+    found = cells(RATES)
+    # Another value wins only if the first seed is drawn twice: one draw in four.
+    curves = scores(found, {"0.1": [0.5, 0.7], "0.2": [0.9, 0.8], "0.3": [0.99, 0.1]})
+    (pick,) = pick_values("main", RULE, found, curves)
+    assert pick.changed_share == pytest.approx(0.25, abs=0.05)
+    assert pick_values("main", RULE, found, curves) == (pick,)
+    clear = scores(found, {"0.1": [0.5, 0.7], "0.2": [0.9, 0.8], "0.3": [0.2, None]})
+    assert pick_values("main", RULE, found, clear)[0].changed_share == 0
+    single = cells(RATES.replace("seeds: 2", "seeds: 1"))
+    (alone,) = pick_values(
+        "main", RULE, single, scores(single, {"0.1": [1], "0.2": [2], "0.3": [3]})
+    )
+    assert alone.changed_share is None

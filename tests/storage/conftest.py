@@ -139,6 +139,7 @@ def pick() -> PickRecord:
         num_seeds=3,
         is_tie=False,
         at_edge=True,
+        changed_share=0.25,
         rule="mean test accuracy over seeds, last epoch, highest",
         picked_at=START,
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -202,3 +204,19 @@ def test_a_configuration_survives_json() -> None:
     given = config(**NETWORKS["resnet"])
     assert TrainingConfig.from_dict(given.to_dict()) == given
     assert replace(given, seed=1) != given
+
+
+def test_a_full_disk_costs_a_checkpoint_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    path = tmp_path / "run.pt"
+    undisturbed = run(config())
+    with monkeypatch.context() as full:
+        full.setattr(os, "fsync", no_room)
+        assert curve(run(config(), checkpoint_path=path, checkpoint_seconds=0)) == curve(
+            undisturbed
+        )
+    assert list(tmp_path.iterdir()) == []

@@ -18,6 +18,8 @@ REMARKS = {
 }
 """Remark on a pick → meaning."""
 
+CHANGES = "changes: share of 1,000 bootstrap samples of the seeds in which another value wins"
+
 
 def lay_out(report: Report) -> Document:
     """The whole report as a document."""
@@ -38,16 +40,19 @@ def lay_out(report: Report) -> Document:
 def _picks_section(picks: Sequence[PickRecord]) -> Section:
     by = tuple(dict.fromkeys(field for pick in picks for field in pick.group))
     labels = ("pick", *by, "field", "value", "runner-up", "remarks")
-    headings = printables((*labels, "score", "runner-up's score", "n"))
+    headings = printables((*labels, "score", "runner-up's score", "n", "changes"))
     rules = dict.fromkeys(f"{pick.phase}.{pick.pick}: {pick.rule}." for pick in picks)
     return Section(
         heading="Picks",
         caption=printables(rules),
         grid=Grid((headings,), tuple(_pick_cells(p, by) for p in picks), len(labels)),
-        notes=tuple(
-            f"{remark}: {meaning}"
-            for remark, meaning in REMARKS.items()
-            if any(remark in _remarks(pick) for pick in picks)
+        notes=(
+            *(
+                f"{remark}: {meaning}"
+                for remark, meaning in REMARKS.items()
+                if any(remark in _remarks(pick) for pick in picks)
+            ),
+            *([CHANGES] if any(pick.changed_share is not None for pick in picks) else []),
         ),
     )
 
@@ -63,6 +68,7 @@ def _pick_cells(pick: PickRecord, by: Sequence[str]) -> tuple[Cell, ...]:
         _score_text(pick, pick.score),
         _score_text(pick, pick.runner_up_score),
         str(pick.num_seeds),
+        NOTHING if pick.changed_share is None else f"{100 * pick.changed_share:.0f}%",
     )
     return tuple(Cell(printable(text)) for text in texts)
 
@@ -82,14 +88,15 @@ def _score_text(pick: PickRecord, score: float | None) -> str:
 
 
 def _tally_section(report: Report) -> Section:
-    headings = ("phase", "planned", *(status.value for status in Status))
+    shown = [status for status in Status if any(t.counts.get(status) for t in report.tallies)]
+    headings = ("phase", "planned", *(status.value for status in shown))
     body = [
         tuple(
             Cell(printable(text))
             for text in (
                 tally.phase,
                 str(tally.num_planned),
-                *(str(tally.counts.get(status, 0)) for status in Status),
+                *(str(tally.counts.get(status, 0)) for status in shown),
             )
         )
         for tally in report.tallies

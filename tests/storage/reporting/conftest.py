@@ -153,6 +153,7 @@ def make_pick() -> Callable[..., PickRecord]:
             "num_seeds": 3,
             "is_tie": False,
             "at_edge": False,
+            "changed_share": 0.125,
             "rule": "largest mean over seeds of test_accuracy at the last epoch, "
             "selected on test data",
             "picked_at": NOW,

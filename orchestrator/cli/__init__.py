@@ -1,0 +1,22 @@
+"""The command line: verbs, help texts, exit codes. No logic lives here.
+
+Exit codes: 0 done, 2 bad input, 3 finished with failed or missing cells, 4 damaged store or
+conflicting results, 75 another launch is running, 130/143 stopped by a signal and resumable. Heavy
+imports happen inside the verbs, so that `sql`, `status` and `report` start without torch or Ray.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from orchestrator.cli import launching, reporting, storing, theory
+from orchestrator.cli.app import app
+
+__all__ = ["app", "launching", "main", "reporting", "storing", "theory"]
+
+
+def main() -> None:
+    """Entry point of `orchestrator` and `python -m orchestrator`."""
+    sys.path.insert(0, str(Path.cwd()))  # plug-ins named by import path may lie beside the study
+    app()

@@ -1,0 +1,126 @@
+"""Verbs that look at a study and run it: plan, launch, status."""
+
+from __future__ import annotations
+
+import signal
+
+import typer
+
+from orchestrator.cli.app import BUSY, DONE, INCOMPLETE, SIGNALLED, app
+from orchestrator.cli.options import (
+    RESULTS,
+    Address,
+    Budget,
+    CheckpointSeconds,
+    DataRoot,
+    Join,
+    Overrides,
+    Smoke,
+    StoreRoot,
+    StudyNames,
+    StudyPath,
+    Wait,
+    WorkingDir,
+)
+from orchestrator.cli.output import (
+    ReportFormat,
+    one_line_errors,
+    show,
+    show_report,
+    study_name,
+    write_report_files,
+)
+
+
+@app.command(epilog="Example: orchestrator plan studies/quickstart.yaml seeds=5")
+def plan(
+    study: StudyPath,
+    overrides: Overrides = None,
+    store: StoreRoot = RESULTS,
+    smoke: Smoke = False,
+) -> None:
+    """Show which cells are new, done, failed, stale, skipped or pending, and why. Runs nothing.
+
+    The time they need is judged by what the store knows of cells of the same kind.
+    """
+    from orchestrator.forecast import forecast, forecast_lines
+    from orchestrator.launch import open_study, plan_study
+    from orchestrator.source import StudyError
+    from orchestrator.summary import plan_lines
+    from storage import Store
+
+    with one_line_errors(StudyError):
+        planned = plan_study(open_study(study, overrides or (), smoke=smoke), store)
+    show(plan_lines(planned))
+    show(forecast_lines(forecast(planned.due, Store(store).paces())))
+
+
+@app.command(epilog="Example: orchestrator launch studies/quickstart.yaml --store results")
+def launch(
+    study: StudyPath,
+    overrides: Overrides = None,
+    store: StoreRoot = RESULTS,
+    data_root: DataRoot = None,
+    address: Address = None,
+    checkpoint_seconds: CheckpointSeconds = 60.0,
+    budget: Budget = None,
+    wait: Wait = False,
+    join: Join = False,
+    working_dir: WorkingDir = None,
+    smoke: Smoke = False,
+) -> None:
+    """Run the cells that the store lacks, then show the tables.
+
+    The same command starts, resumes and extends a study. Ctrl-C once lets running cells write a
+    checkpoint, twice stops at once; nothing that is done is lost either way.
+    """
+    from rich.console import Console
+
+    from orchestrator.errors import ExecutorError
+    from orchestrator.launch import LaunchOptions, open_study
+    from orchestrator.launch import launch as run_launch
+    from orchestrator.lease import LeaseHeldError
+    from orchestrator.progress import make_progress
+    from orchestrator.source import StudyError
+    from orchestrator.summary import launch_lines
+    from storage.durable import LandingError
+    from trainables.datasets import default_data_root
+
+    options = LaunchOptions(
+        store,
+        data_root or default_data_root(),
+        address,
+        checkpoint_seconds,
+        budget,
+        "join" if join else "wait" if wait else "refuse",
+        working_dir,
+    )
+    with one_line_errors(StudyError, ExecutorError, LandingError):
+        opened = open_study(study, overrides or (), smoke=smoke)
+        try:
+            with make_progress(Console()) as progress:
+                ended = run_launch(opened, options, progress)
+        except LeaseHeldError as error:
+            typer.echo(f"error: {error}", err=True)
+            raise typer.Exit(BUSY) from None
+        except KeyboardInterrupt:
+            show(["stopped at once; the same command resumes"])
+            raise typer.Exit(SIGNALLED + signal.SIGINT) from None
+    if ended.signal is not None:
+        show([f"stopped; the same command resumes: orchestrator launch {study}"])
+        raise typer.Exit(SIGNALLED + ended.signal)
+    show_report(opened.study.name, store, ReportFormat.TERMINAL)
+    pages = write_report_files(opened.study.name, store)
+    show(launch_lines(ended, study, store, pages))
+    raise typer.Exit(DONE if ended.plan.is_complete else INCOMPLETE)
+
+
+@app.command(epilog="Example: orchestrator status quickstart")
+def status(study: StudyNames = None, store: StoreRoot = RESULTS) -> None:
+    """Show how far the launched studies are, what failed and what is missing."""
+    from orchestrator.summary import status_lines
+    from storage import Store
+    from storage.reporting.report import StudyNotFoundError
+
+    with one_line_errors(StudyNotFoundError):
+        show(status_lines(Store(store), [study_name(name) for name in study or ()]))

@@ -1,0 +1,64 @@
+"""Arguments and options that several verbs share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrator.durations import parse_seconds
+
+StudyPath = Annotated[Path, typer.Argument(help="Study file, such as studies/quickstart.yaml.")]
+StudyName = Annotated[str, typer.Argument(help="Name of a launched study, or its file.")]
+StudyNames = Annotated[
+    list[str] | None, typer.Argument(help="Names of launched studies, or files; all if left out.")
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(help="key=value changes to the study, such as seeds=1 cell.epochs=2."),
+]
+StoreRoot = Annotated[
+    Path, typer.Option("--store", help="Results store.", envvar="ORCHESTRATOR_STORE")
+]
+DataRoot = Annotated[
+    Path | None,
+    typer.Option("--data-root", help="Folder of the data sets.", envvar="ORCHESTRATOR_DATA"),
+]
+Address = Annotated[
+    str | None,
+    typer.Option(help="Ray cluster to join; without it a private one.", envvar="RAY_ADDRESS"),
+]
+CheckpointSeconds = Annotated[
+    float, typer.Option(help="Time between the checkpoints of a running cell.", min=0.0)
+]
+Budget = Annotated[
+    float | None,
+    typer.Option(
+        help="Wall time for this launch, such as 45m or 20h; then it stops, resumable.",
+        parser=parse_seconds,
+        metavar="TIME",
+    ),
+]
+Wait = Annotated[
+    bool, typer.Option("--wait", help="If another launch of this study runs, wait for its end.")
+]
+Join = Annotated[
+    bool, typer.Option("--join", help="If another launch of this study runs, run cells beside it.")
+]
+WorkingDir = Annotated[
+    Path | None,
+    typer.Option(help="Folder with plug-ins to send to the workers of a cluster.", exists=True),
+]
+Smoke = Annotated[
+    bool,
+    typer.Option("--smoke", help="Tiny synthetic data, one seed, two epochs: does it run at all?"),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="name=value, a parameter of the loss; may be repeated."),
+]
+PlotPath = Annotated[
+    Path | None, typer.Option("--plot", help="Write ⟨δ_k⟩(z_k) as an interactive figure (HTML).")
+]
+RESULTS = Path("results")

@@ -1,0 +1,84 @@
+"""Lines out, errors as one line, reports shown and written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from orchestrator.cli.app import BAD_INPUT
+
+if TYPE_CHECKING:
+    from storage.store import Store
+
+
+class ReportFormat(StrEnum):
+    """How a report is written."""
+
+    TERMINAL = "terminal"
+    MARKDOWN = "markdown"
+    LATEX = "latex"
+    CSV = "csv"
+    JSON = "json"
+    HTML = "html"
+
+
+@contextmanager
+def one_line_errors(*kinds: type[Exception]) -> Iterator[None]:
+    """Errors of the named kinds become one line on standard error and exit code 2."""
+    try:
+        yield
+    except kinds as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(BAD_INPUT) from None
+
+
+def show(lines: Iterable[str]) -> None:
+    """Lines on standard output."""
+    for line in lines:
+        typer.echo(line)
+
+
+def warn_of_damage(store: Store) -> None:
+    """One line on standard error for each file that was not served."""
+    for file in store.damaged:
+        kept = f"set aside as {file.moved_to}" if file.moved_to else "left where it is"
+        typer.echo(f"warning: {file.path}: {file.reason}; {kept}, its cells are missing", err=True)
+
+
+def study_name(given: str) -> str:
+    """A study's name; a file's stem stands for it."""
+    return Path(given).stem if given.endswith((".yaml", ".yml")) else given
+
+
+def show_report(name: str, root: Path, chosen: ReportFormat) -> None:
+    from storage import Store
+    from storage.reporting.render import RENDERERS, terminal
+    from storage.reporting.report import build_report
+
+    store = Store(root)
+    built = build_report(store, name, study_folder(store, name))
+    if chosen is ReportFormat.TERMINAL:
+        from rich.console import Console
+
+        Console().print(terminal.render(built))
+    else:
+        show([RENDERERS[chosen](built).rstrip("\n")])
+
+
+def write_report_files(name: str, root: Path) -> tuple[Path, Path]:
+    from storage import Store
+    from storage.reporting.publish import write_reports
+
+    store = Store(root)
+    return write_reports(store, name, study_folder(store, name))
+
+
+def study_folder(store: Store, name: str) -> Path:
+    """Where the study's file lay at its launch; its published tables are found from there."""
+    record = store.study(name)
+    return Path(record.source_path).parent if record else Path()

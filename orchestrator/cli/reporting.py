@@ -1,0 +1,98 @@
+"""Verbs that show results: report, sql."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli.app import app
+from orchestrator.cli.options import RESULTS, StoreRoot, StudyName
+from orchestrator.cli.output import (
+    ReportFormat,
+    one_line_errors,
+    show,
+    show_report,
+    study_name,
+    warn_of_damage,
+    write_report_files,
+)
+
+
+class AnswerFormat(StrEnum):
+    """How the answer to a query is written."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+    MARKDOWN = "markdown"
+
+
+@app.command(epilog="Example: orchestrator report quickstart --format markdown > table.md")
+def report(
+    study: StudyName,
+    store: StoreRoot = RESULTS,
+    format: Annotated[  # noqa: A002 - the option's name
+        ReportFormat, typer.Option("--format", "-f", help="How the report is written.")
+    ] = ReportFormat.TERMINAL,
+    page: Annotated[
+        bool, typer.Option("--page", help="Write Markdown and one interactive page to the store.")
+    ] = False,
+) -> None:
+    """Write a study's tables: mean ± SEM, with marks for all that is missing or doubtful."""
+    from storage.reporting.report import StudyNotFoundError
+
+    with one_line_errors(StudyNotFoundError):
+        name = study_name(study)
+        if page:
+            show([f"written: {path}" for path in write_report_files(name, store)])
+        else:
+            show_report(name, store, format)
+
+
+@app.command(
+    epilog='Example: orchestrator sql "select loss, avg(test_accuracy) from cells group by 1"'
+)
+def sql(
+    query: Annotated[
+        str | None, typer.Argument(help="One SELECT over the views; see --schema.")
+    ] = None,
+    store: StoreRoot = RESULTS,
+    format: Annotated[  # noqa: A002 - the option's name
+        AnswerFormat, typer.Option("--format", "-f", help="How the answer is written.")
+    ] = AnswerFormat.TABLE,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Short for --format csv.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,
+    parquet: Annotated[
+        Path | None, typer.Option(help="Write the answer to this Parquet file instead.")
+    ] = None,
+    timeout: Annotated[float, typer.Option(help="Seconds until the query is ended.")] = 60.0,
+    schema: Annotated[
+        bool, typer.Option("--schema", help="List the views and their columns.")
+    ] = False,
+) -> None:
+    """Ask the store in SQL: read-only, without access to files or the network."""
+    from storage import Store
+    from storage import query as queries
+
+    if schema or query is None:
+        show([queries.schema_text()])
+        return
+    short = {AnswerFormat.CSV: as_csv, AnswerFormat.JSON: as_json}
+    chosen = next((name for name, is_set in short.items() if is_set), format)
+    writers = {
+        AnswerFormat.TABLE: queries.to_table,
+        AnswerFormat.CSV: queries.to_csv,
+        AnswerFormat.JSON: queries.to_json,
+        AnswerFormat.MARKDOWN: queries.to_markdown,
+    }
+    with one_line_errors(queries.QueryError):
+        opened = Store(store)
+        answer = queries.run_query(opened, query, timeout_seconds=timeout)
+        if parquet:
+            queries.write_parquet(answer, parquet)
+        else:
+            show([writers[chosen](answer).rstrip("\n")])
+        warn_of_damage(opened)

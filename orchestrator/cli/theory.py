@@ -1,0 +1,96 @@
+"""Verbs that need no training: calibrate, check-loss, theory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from orchestrator.cli.app import BAD_INPUT, app
+from orchestrator.cli.options import PlotPath, Settings
+from orchestrator.cli.output import one_line_errors, show
+
+if TYPE_CHECKING:
+    from storage.reporting.figures.early_learning import ErrorCurve
+
+
+@app.command(
+    epilog="Example: orchestrator calibrate --loss gce --from-classes 100 --to-classes 1000"
+)
+def calibrate(
+    loss: Annotated[str, typer.Option(help="Loss whose parameter is wanted.")],
+    from_classes: Annotated[int, typer.Option(help="Class count it is known for.", min=2)],
+    to_classes: Annotated[int, typer.Option(help="Class count it is wanted for.", min=2)],
+    parameter: Annotated[
+        str | None, typer.Option(help="Which one, if the loss has several.")
+    ] = None,
+    settings: Settings = None,
+    fixed: Annotated[
+        list[str] | None,
+        typer.Option("--fix", help="name=value, another parameter, changed at the wanted count."),
+    ] = None,
+    plot: PlotPath = None,
+) -> None:
+    """Find the parameter with which learning starts as at another class count. Trains nothing."""
+    from orchestrator.source import StudyError, read_settings
+    from orchestrator.theory import calibration_curves, calibration_lines, calibration_of
+    from trainables.registry import ComponentError
+
+    with one_line_errors(ComponentError, StudyError):
+        given, changed = read_settings(settings or ()), read_settings(fixed or ())
+        found = calibration_of(loss, from_classes, to_classes, parameter, given, changed)
+    show(calibration_lines(found))
+    if plot:
+        _write_figure(plot, calibration_curves(found))
+
+
+@app.command("check-loss", epilog="Example: orchestrator check-loss my_loss.py --set p=3")
+def check_loss(
+    loss: Annotated[str, typer.Argument(help="A file, an import path, or a built-in loss.")],
+    settings: Settings = None,
+    plot: PlotPath = None,
+) -> None:
+    """Try what every loss must do, and compare its first pull with CE and MAE."""
+    from orchestrator.source import StudyError, read_settings
+    from orchestrator.theory import YARDSTICKS, check_lines, component_name, error_curve
+    from trainables.config import Choice
+    from trainables.contracts import check_loss as check
+    from trainables.losses import build_loss
+    from trainables.registry import ComponentError
+
+    with one_line_errors(ComponentError, StudyError):
+        choice = Choice.of(component_name(loss), read_settings(settings or ()))
+        findings = check(build_loss(choice, num_classes=10))
+    show(check_lines(choice, findings))
+    if plot:
+        compared = (choice, *map(Choice, YARDSTICKS))
+        _write_figure(plot, [error_curve(one, k) for one in compared for k in (10, 1000)])
+    if any(finding.passed is False for finding in findings):
+        raise typer.Exit(BAD_INPUT)
+
+
+@app.command(epilog="Example: orchestrator theory --classes 10 --classes 1000")
+def theory(
+    classes: Annotated[
+        list[int] | None, typer.Option(help="Class counts; 10, 100 and 1000 if left out.", min=2)
+    ] = None,
+    plot: PlotPath = None,
+) -> None:
+    """Show the numbers that need no training: ε(K), ⟨δ_k⟩(0) of every loss, IMAE's variances."""
+    from orchestrator.theory import error_curve, theory_lines
+    from trainables.config import Choice
+    from trainables.losses import LOSSES
+
+    counts = classes or [10, 100, 1000]
+    show(theory_lines(counts))
+    if plot:
+        losses = [Choice(name) for name in LOSSES.names()]
+        _write_figure(plot, [error_curve(loss, k) for loss in losses for k in counts])
+
+
+def _write_figure(path: Path, curves: list[ErrorCurve]) -> None:
+    from storage.reporting.figures.early_learning import early_learning_figure
+
+    early_learning_figure(curves).write_html(path, include_plotlyjs=True)
+    show([f"written: {path}"])
