@@ -5,14 +5,8 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.packing import order_trials
-import pytest
-
 from orchestrator.phases import pick_values
-import pytest
-
 from orchestrator.plan import Standing, make_plan
-import pytest
-
 from orchestrator.study import PickRule
 from storage.store import CellState
 
