@@ -6,8 +6,11 @@ A table → sentences. Knows no output format: nothing is escaped here.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import combinations
+from statistics import median, stdev
 
 from storage.reporting.selection import selection_words
+from storage.reporting.statistics import smallest_detectable
 from storage.reporting.table import Table, field_text
 
 
@@ -65,10 +68,31 @@ def _bold_words(table: Table) -> Iterator[str]:
             f"seeds does not tell from it (Holm's correction over the column, α = {spec.alpha:g}); "
             "with few seeds the test is weak, so bold together does not mean equal."
         )
+        yield from _power_words(table)
     if table.is_untested:
         yield "Where fewer than two seeds are shared no test is possible: only the best is bold."
     if table.excluded_from_bold:
         yield "Entries without all their seeds take no part in the comparison."
+
+
+def _power_words(table: Table) -> Iterator[str]:
+    """How large a difference must be for the test to see it, by the spread found here."""
+    spreads: list[float] = []
+    num_shared: list[int] = []
+    for column in table.columns:
+        ready = [e.numbers for r in table.rows if (e := table.entries[r, column]).is_complete]
+        for first, second in combinations(ready, 2):
+            seeds = first.keys() & second.keys()
+            if len(seeds) > 1:
+                spreads.append(stdev(first[seed] - second[seed] for seed in sorted(seeds)))
+                num_shared.append(len(seeds))
+    if spreads:
+        n = min(num_shared)
+        least = smallest_detectable(median(spreads), n, table.spec.alpha)
+        yield (
+            f"At n = {n} and the median spread of the differences here, such a test (before the "
+            f"correction) finds a difference of {least:.2g}{table.facts.unit} four times in five."
+        )
 
 
 def _pick_words(table: Table) -> Iterator[str]:

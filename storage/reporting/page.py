@@ -18,7 +18,14 @@ from plotly.offline import get_plotlyjs
 from storage.attempt import PickRecord, PlannedCell
 from storage.reporting.curves import table_curves
 from storage.reporting.evidence import Evidence, Results, gather
-from storage.reporting.figures import learning_curves, learning_rate, noise_rate
+from storage.reporting.figures import (
+    heat_map,
+    learning_curves,
+    learning_rate,
+    noise_rate,
+    ranks,
+)
+from storage.reporting.ranks import rank_rows
 from storage.reporting.render import html
 from storage.reporting.render.document import printable
 from storage.reporting.report import Report, build_report
@@ -37,6 +44,9 @@ th, td { padding: 0.25rem 0.75rem; border-bottom: 1px solid #8886; }
 td { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 th[scope=row] { text-align: left; font-weight: normal; }
 li { font-size: 0.85rem; }
+fieldset { border: 1px solid #8886; margin: 1rem 0; }
+fieldset label { margin-right: 1rem; white-space: nowrap; }
+[hidden] { display: none; }
 .figure { width: 100%; height: 30rem; }
 """
 
@@ -49,6 +59,24 @@ for (const place of document.querySelectorAll(".figure")) {
   Plotly.newPlot(place, figure.data, figure.layout, { responsive: true, displaylogo: false });
   dark.addEventListener("change", () => Plotly.relayout(place, { "font.color": ink() }));
 }
+const boxes = [...document.querySelectorAll("#filter input")];
+const choose = () => {
+  const off = new Set(boxes.filter((box) => !box.checked).map((box) => box.value));
+  for (const row of document.querySelectorAll("tr[data-row]"))
+    row.hidden = off.has(row.dataset.row);
+  for (const place of document.querySelectorAll(".figure")) {
+    const shown = place.data.map((trace) => !off.has((trace.name || "").split(", ")[0]));
+    if (place.data.length > 1)
+      Plotly.restyle(place, { opacity: shown.map((is) => (is ? 1 : 0)) });
+  }
+  location.replace("#" + [...off].map((name) => "hide=" + encodeURIComponent(name)).join("&"));
+};
+const hidden = new URLSearchParams(location.hash.slice(1)).getAll("hide");
+for (const box of boxes) {
+  box.checked = !hidden.includes(box.value);
+  box.addEventListener("change", choose);
+}
+if (hidden.length) choose();
 """
 
 
@@ -70,13 +98,17 @@ def build_page(results: Results, study_name: str, base: Path) -> str:
 def _figures(
     report: Report, planned: Sequence[PlannedCell], evidence: Evidence
 ) -> Mapping[str, go.Figure]:
-    """Name → figure: curves and noise rates of each table, then each search."""
+    """Name → figure: what each table shows over its settings and epochs, then each search."""
     figures: dict[str, go.Figure] = {}
     for table in report.tables:
         accuracy = table_curves(table, ACCURACY, evidence.curves[ACCURACY])
         memorization = table_curves(table, MEMORIZATION, evidence.curves[MEMORIZATION])
         if noise_rate.spans_noise_rate(table):
             figures[f"{table.title}: by noise rate"] = noise_rate.figure(table)
+        if heat_map.is_worth_drawing(table):
+            figures[f"{table.title}: all settings"] = heat_map.figure(table)
+        if ranking := rank_rows(table):
+            figures[f"{table.title}: ranks"] = ranks.figure(ranking)
         if accuracy:
             curves = learning_curves.figure(table, accuracy, memorization)
             figures[f"{table.title}: learning curves"] = curves
@@ -118,6 +150,7 @@ def _page(report: Report, figures: Mapping[str, go.Figure]) -> str:
             f"<style>{STYLE}</style>",
             "</head>",
             "<body>",
+            *_filter_lines(report),
             html.render(report),
             *(line for n, item in enumerate(figures.items()) for line in _figure_lines(n, *item)),
             f"<script>{library}</script>",
@@ -127,6 +160,19 @@ def _page(report: Report, figures: Mapping[str, go.Figure]) -> str:
             "",
         )
     )
+
+
+def _filter_lines(report: Report) -> Iterator[str]:
+    """A box to untick for each first row field's value; the choice stays in the page's address."""
+    labels = dict.fromkeys(
+        printable(row[0]) for table in report.tables for row in table.rows if row and row[0]
+    )
+    if len(labels) > 1:
+        yield '<fieldset id="filter"><legend>Shown</legend>'
+        for label in labels:
+            text = escape(label)
+            yield f'<label><input type="checkbox" value="{text}" checked> {text}</label>'
+        yield "</fieldset>"
 
 
 def _figure_lines(number: int, title: str, figure: go.Figure) -> Iterator[str]:

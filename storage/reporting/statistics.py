@@ -81,6 +81,33 @@ def paired_t_test(first: Mapping[int, float], second: Mapping[int, float]) -> Pa
     return PairedTest(difference, statistic, degrees_of_freedom, p_value)
 
 
+def smallest_detectable(spread: float, n: int, alpha: float, power: float = 0.8) -> float:
+    """Difference that a paired t-test over n seeds finds with the given power, in the usual
+    approximation (t quantile of the level plus t quantile of the power) · s / √n.
+
+    Args:
+        spread: standard deviation s of the paired differences.
+        n: shared seeds, ≥ 2.
+        alpha: two-sided level.
+    """
+    quantiles = student_t_quantile(alpha, n - 1) + student_t_quantile(2 * (1 - power), n - 1)
+    return quantiles * spread / math.sqrt(n)
+
+
+def student_t_quantile(two_sided_p: float, degrees_of_freedom: float) -> float:
+    """t with P(|T| ≥ t) = p, by bisection."""
+    low, high = 0.0, 1.0
+    while student_t_two_sided(high, degrees_of_freedom) > two_sided_p:
+        high *= 2
+    for _ in range(100):
+        middle = (low + high) / 2
+        if student_t_two_sided(middle, degrees_of_freedom) > two_sided_p:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
 def holm(p_values: Sequence[float]) -> tuple[float, ...]:
     """Holm's step-down adjusted p-values, in the order given.
 

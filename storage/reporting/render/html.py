@@ -51,9 +51,14 @@ def _grid_lines(grid: Grid, caption: str) -> Iterator[str]:
     yield "</thead>"
     yield "<tbody>"
     for row in grid.body:
-        yield f"<tr>{''.join(_cells(row, grid.num_labels))}</tr>"
+        yield f"<tr{_row_mark(row)}>{''.join(_cells(row, grid.num_labels))}</tr>"
     yield "</tbody>"
     yield "</table>"
+
+
+def _row_mark(row: Sequence[Cell]) -> str:
+    """What a filter goes by: the row's first label."""
+    return f' data-row="{escape(row[0].text)}"' if row else ""
 
 
 def _headings(grid: Grid, level: int) -> Iterator[str]:

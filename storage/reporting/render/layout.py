@@ -6,10 +6,12 @@ from collections.abc import Iterator, Sequence
 
 from storage.attempt import PickRecord
 from storage.reporting.evidence import Status
+from storage.reporting.ranks import Ranking, rank_rows
 from storage.reporting.render.document import Cell, Document, Grid, Section, printable, printables
 from storage.reporting.render.entries import NOTHING, comparison_section, table_section
 from storage.reporting.report import PhaseTally, Report
 from storage.reporting.selection import METRIC_FACTS
+from storage.reporting.table import Table
 
 TIE, EDGE = "tie", "edge"
 REMARKS = {
@@ -29,12 +31,43 @@ def lay_out(report: Report) -> Document:
         sections.append(table_section(table))
         if table.name in published:
             sections.append(comparison_section(published[table.name]))
+        if ranking := rank_rows(table):
+            sections.append(_ranking_section(table, ranking))
     if report.picks:
         sections.append(_picks_section(report.picks))
     sections += [_tally_section(report), *_failures_section(report)]
     sections += [*_problems_section(report), _provenance_section(report)]
     title = f"{report.study}: {report.title}" if report.title else report.study
     return Document(printable(title), (_summary(report.tallies),), tuple(sections))
+
+
+def _ranking_section(table: Table, ranking: Ranking) -> Section:
+    body = [
+        (
+            *(Cell(printable(text)) for text in rank.header),
+            Cell(f"{rank.mean:.2f}"),
+            Cell(NOTHING if rank.interval is None else "{:.2f} to {:.2f}".format(*rank.interval)),
+            Cell(str(rank.num_wins)),
+        )
+        for rank in ranking.ranks
+    ]
+    words = [
+        f"Mean rank of the seed means over {ranking.num_settings} settings (columns), 1 is best.",
+        "Wins: settings in which no other mean is better.",
+    ]
+    if ranking.num_seeds > 1:
+        words.append(
+            f"Interval: 95 % bootstrap over the {ranking.num_seeds} seeds that all entries share; "
+            "it says how firm the ranking is on these settings, nothing about others."
+        )
+    if ranking.num_left_out:
+        words.append(f"{ranking.num_left_out} settings with missing numbers are left out.")
+    headings = printables((*table.spec.rows, "mean rank", "interval", "wins"))
+    return Section(
+        heading=printable(f"{table.title}: ranks"),
+        caption=printables(words),
+        grid=Grid((headings,), tuple(body), len(table.spec.rows)),
+    )
 
 
 def _picks_section(picks: Sequence[PickRecord]) -> Section:

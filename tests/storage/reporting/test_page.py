@@ -95,14 +95,32 @@ def test_a_study_without_results_has_a_page(sweep, tmp_path):
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="no chromium here")
 def test_a_browser_draws_every_figure_without_a_complaint(page, tmp_path):
+    dom, log = browse(page, tmp_path)
+    assert dom.count('class="main-svg"') >= 3
+    assert "CONSOLE" not in log
+    assert "<title>sweep</title>" in dom
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="no chromium here")
+def test_a_filter_hides_rows_and_lines(page, tmp_path):
+    """The address carries the choice, as a click on a box leaves it there."""
+    dom, log = browse(page, tmp_path, "#hide=CE")
+    assert "CONSOLE" not in log
+    rows = re.findall(r'<tr data-row="CE"([^>]*)>', dom)
+    assert rows and all("hidden" in attributes for attributes in rows)
+    others = re.findall(r'<tr data-row="(?!CE")[^"]*"([^>]*)>', dom)
+    assert others and not any("hidden" in attributes for attributes in others)
+    assert re.search(r'class="scatterlayer[^>]*>.*?opacity: 0;', dom, re.DOTALL)
+
+
+def browse(page, tmp_path, anchor=""):
+    """The page's elements after its scripts have run, and what the browser had to say."""
     (tmp_path / "page.html").write_text(page, encoding="utf-8")
     command = [
         *("chromium", "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr"),
         *("--virtual-time-budget=8000", "--dump-dom", f"--user-data-dir={tmp_path / 'profile'}"),
-        (tmp_path / "page.html").as_uri(),
+        (tmp_path / "page.html").as_uri() + anchor,
     ]
     done = subprocess.run(command, capture_output=True, timeout=120, check=True)
-    dom, log = done.stdout.decode(), done.stderr.decode()
-    assert dom.count('class="main-svg"') >= 3
-    assert "CONSOLE" not in log
-    assert "<title>sweep</title>" in dom
+    return done.stdout.decode(), done.stderr.decode()

@@ -134,7 +134,7 @@ class Tags(HTMLParser):
     def handle_starttag(self, tag, attrs):
         self.opened.add(tag)
         self.depth += 1
-        assert {name for name, _ in attrs} <= {"class", "scope", "colspan"}
+        assert {name for name, _ in attrs} <= {"class", "scope", "colspan", "data-row"}
 
     def handle_endtag(self, tag):
         self.depth -= 1

@@ -13,7 +13,9 @@ from storage.reporting.statistics import (
     mean,
     paired_t_test,
     regularized_incomplete_beta,
+    smallest_detectable,
     standard_error,
+    student_t_quantile,
     student_t_two_sided,
     z_score,
 )
@@ -124,3 +126,19 @@ def test_agreement_summarises_sizes():
     assert summary.median == 1.5
     assert summary.root_mean_square == pytest.approx(math.sqrt(14.25 / 4))
     assert agreement([]) is None
+
+
+@pytest.mark.parametrize(("p", "nu"), [(0.05, 2), (0.4, 4), (0.001, 30), (0.99, 1)])
+def test_quantile_of_student_t(p, nu):
+    stats = pytest.importorskip("scipy.stats")
+    assert student_t_quantile(p, nu) == pytest.approx(stats.t.isf(p / 2, nu), rel=1e-9)
+
+
+def test_the_detectable_difference_is_found_four_times_in_five():
+    stats = pytest.importorskip("scipy.stats")
+    n, spread, alpha = 10, 2.0, 0.05
+    difference = smallest_detectable(spread, n, alpha)
+    shift = difference / spread * n**0.5
+    critical = stats.t.isf(alpha / 2, n - 1)
+    power = stats.nct.sf(critical, n - 1, shift) + stats.nct.cdf(-critical, n - 1, shift)
+    assert power == pytest.approx(0.8, abs=0.03)
