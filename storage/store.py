@@ -12,7 +12,7 @@ import json
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,7 @@ from storage.schema import METRICS, VIEWS, picks_schema, planned_schema
 
 if TYPE_CHECKING:
     from storage.attempt import PickRecord, StudyRecord
+    from storage.reporting.notebook import NotebookReport
 
 __all__ = ["CellState", "Damage", "Pace", "Store"]
 
@@ -169,6 +170,26 @@ class Store:
         from storage.records import pick_records
 
         return pick_records(self._picks[study]) if study in self._picks else ()
+
+    def table(self, study: str, name: str | None = None) -> NotebookReport:
+        """A study's tables, or the one called `name`; renders in Jupyter, prints as Markdown.
+
+        Raises:
+            StudyNotFoundError: no such study.
+            KeyError: the study has no such table.
+        """
+        from storage.reporting.notebook import NotebookReport
+        from storage.reporting.report import build_report
+
+        record = self.study(study)
+        report = build_report(self, study, Path(record.source_path).parent if record else Path())
+        if name is None:
+            return NotebookReport(report)
+        chosen = tuple(table for table in report.tables if table.name == name)
+        if not chosen:
+            raise KeyError(f"study {study} has {', '.join(t.name for t in report.tables)}")
+        beside = tuple(c for c in report.comparisons if c.table.name == name)
+        return NotebookReport(replace(report, tables=chosen, comparisons=beside))
 
     def verify(self) -> tuple[Damage, ...]:
         """Check what opening left for later, and return all damage found."""

@@ -70,6 +70,31 @@ def show_report(name: str, root: Path, chosen: ReportFormat) -> None:
         show([RENDERERS[chosen](built).rstrip("\n")])
 
 
+def watch_report(name: str, root: Path, every_seconds: float = 5.0) -> None:
+    """The tables, drawn anew until every cell has ended or Ctrl-C."""
+    import time
+
+    from rich.console import Console
+    from rich.live import Live
+
+    from storage import Store
+    from storage.reporting.render import terminal
+    from storage.reporting.report import build_report
+
+    console = Console()
+    with Live(console=console, auto_refresh=False, vertical_overflow="visible") as live:
+        while True:
+            store = Store(root, read_only=True)
+            built = build_report(store, name, study_folder(store, name))
+            live.update(terminal.render(built), refresh=True)
+            if not any(tally.num_due for tally in built.tallies):
+                return
+            try:
+                time.sleep(every_seconds)
+            except KeyboardInterrupt:
+                return
+
+
 def write_report_files(name: str, root: Path) -> tuple[Path, Path]:
     from storage import Store
     from storage.reporting.publish import write_reports

@@ -17,6 +17,7 @@ from orchestrator.cli.output import (
     show_report,
     study_name,
     warn_of_damage,
+    watch_report,
     write_report_files,
 )
 
@@ -30,6 +31,14 @@ class AnswerFormat(StrEnum):
     MARKDOWN = "markdown"
 
 
+class ImageFormat(StrEnum):
+    """Form of a static figure."""
+
+    SVG = "svg"
+    PNG = "png"
+    PDF = "pdf"
+
+
 @app.command(epilog="Example: orchestrator report quickstart --format markdown > table.md")
 def report(
     study: StudyName,
@@ -40,13 +49,28 @@ def report(
     page: Annotated[
         bool, typer.Option("--page", help="Write Markdown and one interactive page to the store.")
     ] = False,
+    figures: Annotated[
+        Path | None,
+        typer.Option(help="Write every figure to this folder; the extra `static` is needed."),
+    ] = None,
+    image: Annotated[
+        ImageFormat, typer.Option("--image", help="Form of the figures.")
+    ] = ImageFormat.SVG,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Show the tables anew as cells end, until all have.")
+    ] = False,
 ) -> None:
     """Write a study's tables: mean ± SEM, with marks for all that is missing or doubtful."""
+    from storage.reporting.images import ImageError
     from storage.reporting.report import StudyNotFoundError
 
-    with one_line_errors(StudyNotFoundError):
+    with one_line_errors(StudyNotFoundError, ImageError):
         name = study_name(study)
-        if page:
+        if watch:
+            watch_report(name, store)
+        elif figures:
+            _write_figures(name, store, figures, image)
+        elif page:
             show([f"written: {path}" for path in write_report_files(name, store)])
         else:
             show_report(name, store, format)
@@ -96,3 +120,11 @@ def sql(
         else:
             show([writers[chosen](answer).rstrip("\n")])
         warn_of_damage(opened)
+
+
+def _write_figures(name: str, root: Path, folder: Path, image: ImageFormat) -> None:
+    from storage import Store
+    from storage.reporting.images import write_figures
+
+    store = Store(root)
+    show(f"written: {path}" for path in write_figures(store, name, folder, image.value))

@@ -8,31 +8,18 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from html import escape
 from pathlib import Path
 
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
-from storage.attempt import PickRecord, PlannedCell
-from storage.reporting.curves import table_curves
-from storage.reporting.evidence import Evidence, Results, gather
-from storage.reporting.figures import (
-    heat_map,
-    learning_curves,
-    learning_rate,
-    noise_rate,
-    ranks,
-)
-from storage.reporting.ranks import rank_rows
+from storage.reporting.evidence import Results
+from storage.reporting.gallery import study_figures
 from storage.reporting.render import html
 from storage.reporting.render.document import printable
 from storage.reporting.report import Report, build_report
-from storage.reporting.spec import TableSpec
-from storage.reporting.table import Table, TableError, build_table
-
-ACCURACY, MEMORIZATION = "test_accuracy", "memorization"
 
 STYLE = """
 :root { color-scheme: light dark; }
@@ -88,48 +75,7 @@ def build_page(results: Results, study_name: str, base: Path) -> str:
         base: folder of the study file, from which published tables are found.
     """
     report = build_report(results, study_name, base)
-    record = results.study(study_name)
-    planned = record.planned if record else ()
-    metrics = {ACCURACY, MEMORIZATION}
-    evidence = gather(results, planned, metrics)
-    return _page(report, _figures(report, planned, evidence))
-
-
-def _figures(
-    report: Report, planned: Sequence[PlannedCell], evidence: Evidence
-) -> Mapping[str, go.Figure]:
-    """Name → figure: what each table shows over its settings and epochs, then each search."""
-    figures: dict[str, go.Figure] = {}
-    for table in report.tables:
-        accuracy = table_curves(table, ACCURACY, evidence.curves[ACCURACY])
-        memorization = table_curves(table, MEMORIZATION, evidence.curves[MEMORIZATION])
-        if noise_rate.spans_noise_rate(table):
-            figures[f"{table.title}: by noise rate"] = noise_rate.figure(table)
-        if heat_map.is_worth_drawing(table):
-            figures[f"{table.title}: all settings"] = heat_map.figure(table)
-        if ranking := rank_rows(table):
-            figures[f"{table.title}: ranks"] = ranks.figure(ranking)
-        if accuracy:
-            curves = learning_curves.figure(table, accuracy, memorization)
-            figures[f"{table.title}: learning curves"] = curves
-    for table, picks in _searches(report.picks, planned, evidence):
-        figures[table.title] = learning_rate.figure(table, picks)
-    return figures
-
-
-def _searches(
-    picks: Sequence[PickRecord], planned: Sequence[PlannedCell], evidence: Evidence
-) -> Iterator[tuple[Table, tuple[PickRecord, ...]]]:
-    """A table over the searched values for each pick of the study, with its picks."""
-    searches = dict.fromkeys((p.phase, p.pick, p.field, tuple(p.group)) for p in picks)
-    for phase, name, field, by in searches:
-        title = f"{phase}.{name}: {field}"
-        spec = TableSpec(title=title, rows=by, columns=(field,), phase=phase, bold="none")
-        try:
-            table = build_table(title, spec, planned, evidence)
-        except TableError:
-            continue  # searched over more than one field: no single axis can show it
-        yield table, tuple(pick for pick in picks if (pick.phase, pick.pick) == (phase, name))
+    return _page(report, study_figures(results, report))
 
 
 def _page(report: Report, figures: Mapping[str, go.Figure]) -> str:

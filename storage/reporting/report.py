@@ -59,6 +59,12 @@ class PhaseTally:
         """Cells that the phase asks for, skipped ones not counted."""
         return sum(count for status, count in self.counts.items() if status is not Status.SKIPPED)
 
+    @property
+    def num_due(self) -> int:
+        """Cells that a launch would still run, now or after a pick."""
+        waiting = (Status.MISSING, Status.PENDING, Status.STALE)
+        return sum(self.counts.get(status, 0) for status in waiting)
+
 
 @dataclass(frozen=True)
 class Provenance:

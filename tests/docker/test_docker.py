@@ -105,7 +105,7 @@ def test_environment_variables_are_known() -> None:
         for path in folder.glob(pattern)
     )
     binaries = b"".join(path.read_bytes() for path in folder.glob("_raylet*.so"))
-    ours = "".join(path.read_text() for path in (ROOT / "orchestrator").glob("*.py"))
+    ours = "".join(path.read_text() for path in (ROOT / "orchestrator").rglob("*.py"))
     ours += (ROOT / "trainables/datasets/__init__.py").read_text()
     for path in TEXTS:
         for name in set(re.findall(r"\b(?:RAY|ORCHESTRATOR)_[A-Z_]+\b", path.read_text())):

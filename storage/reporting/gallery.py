@@ -1,0 +1,68 @@
+"""All figures of a study, by name, in the order of the report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import plotly.graph_objects as go
+
+from storage.attempt import PickRecord, PlannedCell
+from storage.reporting.curves import table_curves
+from storage.reporting.evidence import Evidence, Results, gather
+from storage.reporting.figures import (
+    heat_map,
+    learning_curves,
+    learning_rate,
+    noise_rate,
+    ranks,
+)
+from storage.reporting.ranks import rank_rows
+from storage.reporting.report import Report
+from storage.reporting.spec import TableSpec
+from storage.reporting.table import Table, TableError, build_table
+
+ACCURACY, MEMORIZATION = "test_accuracy", "memorization"
+
+
+def study_figures(results: Results, report: Report) -> Mapping[str, go.Figure]:
+    """Name → figure, for a report drawn from the same results."""
+    record = results.study(report.study)
+    planned = record.planned if record else ()
+    return _figures(report, planned, gather(results, planned, {ACCURACY, MEMORIZATION}))
+
+
+def _figures(
+    report: Report, planned: Sequence[PlannedCell], evidence: Evidence
+) -> Mapping[str, go.Figure]:
+    """Name → figure: what each table shows over its settings and epochs, then each search."""
+    figures: dict[str, go.Figure] = {}
+    for table in report.tables:
+        accuracy = table_curves(table, ACCURACY, evidence.curves[ACCURACY])
+        memorization = table_curves(table, MEMORIZATION, evidence.curves[MEMORIZATION])
+        if noise_rate.spans_noise_rate(table):
+            figures[f"{table.title}: by noise rate"] = noise_rate.figure(table)
+        if heat_map.is_worth_drawing(table):
+            figures[f"{table.title}: all settings"] = heat_map.figure(table)
+        if ranking := rank_rows(table):
+            figures[f"{table.title}: ranks"] = ranks.figure(ranking)
+        if accuracy:
+            curves = learning_curves.figure(table, accuracy, memorization)
+            figures[f"{table.title}: learning curves"] = curves
+    for table, picks in _searches(report.picks, planned, evidence):
+        figures[table.title] = learning_rate.figure(table, picks)
+    return figures
+
+
+def _searches(
+    picks: Sequence[PickRecord], planned: Sequence[PlannedCell], evidence: Evidence
+) -> Iterator[tuple[Table, tuple[PickRecord, ...]]]:
+    """A table over the searched values for each pick of the study, with its picks."""
+    searches = dict.fromkeys((p.phase, p.pick, p.field, tuple(p.group)) for p in picks)
+    for phase, name, field, by in searches:
+        title = f"{phase}.{name}: {field}"
+        spec = TableSpec(title=title, rows=by, columns=(field,), phase=phase, bold="none")
+        try:
+            table = build_table(title, spec, planned, evidence)
+        except TableError:
+            continue  # searched over more than one field: no single axis can show it
+        yield table, tuple(pick for pick in picks if (pick.phase, pick.pick) == (phase, name))

@@ -1,0 +1,58 @@
+"""Figures as files for a paper, drawn by an installed Chrome or Chromium through kaleido."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import plotly.graph_objects as go
+
+from storage.reporting.evidence import Results
+from storage.reporting.gallery import study_figures
+from storage.reporting.report import build_report
+
+WIDTH, HEIGHT = 900, 500
+
+
+class ImageError(Exception):
+    """A figure cannot be drawn as an image; the text says what is missing."""
+
+
+def write_figures(results: Results, study: str, folder: Path, form: str) -> Iterator[Path]:
+    """Write every figure of a study as `form` (svg, png or pdf), and name each file.
+
+    Raises:
+        StudyNotFoundError: no such study.
+        ImageError: kaleido or a browser is missing.
+    """
+    record = results.study(study)
+    report = build_report(results, study, Path(record.source_path).parent if record else Path())
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, (title, figure) in enumerate(study_figures(results, report).items(), start=1):
+        path = folder / f"{number:02d}_{_file_name(title)}.{form}"
+        path.write_bytes(_image(figure, form))
+        yield path
+
+
+def _image(figure: go.Figure, form: str) -> bytes:
+    on_paper = go.Figure(figure).update_layout(
+        paper_bgcolor="white", plot_bgcolor="white", font={"color": "black"}
+    )
+    try:
+        image: bytes = on_paper.to_image(format=form, width=WIDTH, height=HEIGHT)
+    except ValueError as error:
+        raise ImageError(
+            "static figures need kaleido: pip install 'noisy-label-orchestrator[static]'"
+        ) from error
+    except Exception as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ImageError(
+            f"static figures need an installed Chrome or Chromium: {reason}"
+        ) from error
+    return image
+
+
+def _file_name(title: str) -> str:
+    """Letters, digits and underscores of a title."""
+    return re.sub(r"[^a-z0-9]+", "_", title.lower()).strip("_")[:60] or "figure"
