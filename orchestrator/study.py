@@ -265,9 +265,12 @@ _WORDS = {
 def _first_violation(error: ValidationError, source: Source) -> StudyError:
     """Pydantic's first complaint in plain words, at its place."""
     first = error.errors()[0]
-    path = tuple(step for step in first["loc"] if not _is_union_tag(step))
     context = first.get("ctx", {})
     kind, given = first["type"], first["input"]
+    # An unknown key ends the path as the study writes it, whatever it looks like.
+    tail = first["loc"][-1:] if kind == "extra_forbidden" else ()
+    steps = first["loc"][: len(first["loc"]) - len(tail)]
+    path = (*(step for step in steps if not _is_union_tag(step)), *tail)
     if kind == "extra_forbidden":
         hint = nearest(str(path[-1]), _keys_at(path[:-1]))
         return source.error("unknown key", path, hint)

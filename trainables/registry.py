@@ -205,6 +205,10 @@ class Registry(Generic[T]):
     def _load_path(self, path: str) -> None:
         """`package.module` (which registers one component) or `package.module:name`."""
         module_name, _, wanted = path.partition(":")
+        if not all(part.isidentifier() for part in module_name.split(".")):
+            raise UnknownComponentError(
+                f"{self.kind} '{path}' is neither a name nor an import path such as package.module"
+            )
         before = set(self._components)
         try:
             module = importlib.import_module(module_name)
@@ -290,17 +294,26 @@ def _fit(annotation: Any, value: Any, parameter: Parameter) -> Any:
         )
     if origin is tuple:
         return _fit_tuple(annotation, value, parameter)
-    if annotation is float and isinstance(value, int | float) and not isinstance(value, bool):
-        return _in_range(float(value), parameter)
-    if annotation is int and isinstance(value, int | float) and not isinstance(value, bool):
-        if value == int(value):
-            return _in_range(int(value), parameter)
+    if annotation in (float, int) and isinstance(value, int | float):
+        if (number := _as_number(annotation, value)) is not None:
+            return _in_range(number, parameter)
     elif annotation in (bool, str, NoneType) and isinstance(value, annotation):
         return value
     expected = _PLAIN_WORDS.get(annotation, str(annotation))
     raise ParameterError(
         f"'{parameter.name}' must be {expected}, not {value!r}", key=parameter.name
     )
+
+
+def _as_number(kind: type[float] | type[int], value: float) -> float | None:
+    """`value` as a float, or as an int if it is whole; None if it cannot be one."""
+    if isinstance(value, bool):
+        return None
+    try:
+        number = kind(value)
+    except (OverflowError, ValueError):  # an integer beyond all floats; ∞ or NaN as an integer
+        return None
+    return number if number == value or kind is float else None
 
 
 def _fit_union(annotation: Any, value: Any, parameter: Parameter) -> Any:
