@@ -7,13 +7,14 @@ may extend one other file; overrides `key=value` come last. Knows YAML, not what
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError, YAMLWarning
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 LIMIT_BYTES = 1 << 20
@@ -136,13 +137,18 @@ def _parse(text: str, origin: str) -> tuple[Any, dict[KeyPath, Place]]:
     """Tree and places of a YAML text. Raises StudyError."""
     yaml = YAML(typ="safe", pure=True)
     try:
-        node = yaml.compose(text)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", YAMLWarning)  # an anchor defined twice, for one
+            node = yaml.compose(text)
         reader = _Reader(yaml, origin)
         return (reader.read(node, ()) if node else None), reader.places
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = (origin, mark.line + 1, mark.column + 1) if mark else (origin, 1, 1)
         raise StudyError(error.problem or error.context or "is not YAML", place) from None
+    except YAMLWarning as warning:
+        words = str(warning).strip().splitlines()[0]
+        raise StudyError(f"is ambiguous YAML: {words}", (origin, 1, 1)) from None
     except YAMLError as error:
         raise StudyError(f"is not YAML: {error}", (origin, 1, 1)) from None
     except RecursionError:

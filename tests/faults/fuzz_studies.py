@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable
@@ -92,9 +93,9 @@ def fuzz_files(count: int, seed: int = 0) -> tuple[Counter[str], list[str]]:
     texts = [path.read_text() for path in sorted(STUDIES.glob("*.yaml"))]
     ended: Counter[str] = Counter()
     wrong: list[str] = []
-    # Beside the real ones, so that `extends` and published tables are found.
-    with tempfile.NamedTemporaryFile(dir=STUDIES, suffix=".yaml", prefix="fuzz_") as file:
-        path = Path(file.name)
+    with tempfile.TemporaryDirectory() as folder:
+        # Beside copies of the real ones, so that `extends` is found.
+        path = Path(shutil.copytree(STUDIES, Path(folder) / "studies")) / "fuzz.yaml"
         for _ in range(count):
             text = draw.choice(texts)
             for _ in range(draw.choice((1, 1, 2, 4))):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -126,3 +128,10 @@ def test_any_override_gives_a_study_or_one_line(tmp_path, override: str) -> None
         expand(parse_study(source), source, catalog)
     except StudyError as error:
         assert "\n" not in str(error)
+
+
+def test_an_anchor_defined_twice_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "study.yaml"
+    path.write_text("study: twice\na: &same 1\nb: &same 2\nc: *same\n")
+    with pytest.raises(StudyError, match="duplicate anchor"):
+        load_source(path)
