@@ -19,6 +19,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from storage.durable import LandingError
+
 HEARTBEAT_SECONDS = 10.0
 EXPIRY_SECONDS = 60.0
 """A lease without a heartbeat for so long belongs to nobody."""
@@ -68,9 +70,13 @@ def hold(
 
     Raises:
         LeaseHeldError: somebody else holds it.
+        LandingError: the store cannot be written.
     """
     path = store / ".leases" / f"{study}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LandingError(f"{store} cannot be written: {error.strerror}") from error
     ours = Holder(
         socket.gethostname(),
         os.getpid(),

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.lease import Holder, LeaseHeldError, hold
+from storage.durable import LandingError
 
 ELSEWHERE = Holder("elsewhere", 1, "2026-01-01 00:00 UTC", "other")
 
@@ -66,6 +67,12 @@ def test_a_damaged_lease_is_nobodys(tmp_path: Path) -> None:
     lease_of(tmp_path).write_text("{")
     with hold(tmp_path, "study"):
         pass
+
+
+def test_a_store_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(LandingError, match="file cannot be written"):
+        hold(tmp_path / "file", "study").__enter__()
 
 
 def test_waiting_ends_when_the_holder_does(tmp_path: Path) -> None:
