@@ -89,7 +89,7 @@ class TrainingData:
         for start in range(0, self.order.shape[1], batch_size):
             part = slice(start, start + batch_size)
             chosen = self.order[:, part]
-            images = self.images[chosen.flatten()]
+            images = gather_images(self.images, chosen.flatten())
             for augmentation, draws in self.augmentations:
                 images = augmentation.apply(images, draws[:, part].flatten(0, 1))
             yield Batch(
@@ -98,6 +98,12 @@ class TrainingData:
                 self.true[chosen],
                 None if self.weights is None else self.weights.gather(1, chosen),
             )
+
+
+def gather_images(images: Tensor, chosen: Tensor) -> Tensor:
+    """The images `chosen` (int64 [B]) on the device of `chosen`, wherever they lie."""
+    gathered = images[chosen.to(images.device)]
+    return gathered.contiguous().to(chosen.device, non_blocking=True)
 
 
 class TrainingSums:
@@ -178,6 +184,7 @@ class Learner:
 
     def logits(self, images: Tensor) -> Tensor:
         """uint8 [S, B, C, H, W] ([1, B, …]: the same images for all) → float32 [S, B, K]."""
+        images = images.to(self.preprocess.offset.device, non_blocking=True)
         with self.arithmetic():
             inputs = self.preprocess(images.flatten(0, 1))
             logits: Tensor = self.network(inputs.view(images.shape))

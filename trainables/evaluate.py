@@ -29,7 +29,7 @@ class TestFigures:
 @torch.no_grad()
 def evaluate(learner: Learner, images: Tensor, labels: Tensor) -> list[TestFigures]:
     """Figures of each member on images uint8 [N, C, H, W] with true labels int64 [N]."""
-    sums = torch.zeros(learner.network.num_members, 3, dtype=torch.float64, device=images.device)
+    sums = torch.zeros(learner.network.num_members, 3, dtype=torch.float64, device=labels.device)
     for part, logits in predictions(learner, images):
         true = labels[part].expand(logits.shape[:2])
         figures = (
@@ -43,7 +43,7 @@ def evaluate(learner: Learner, images: Tensor, labels: Tensor) -> list[TestFigur
 
 def predictions(learner: Learner, images: Tensor) -> Iterator[tuple[slice, Tensor]]:
     """Logits float32 [S, B, K] part by part, in evaluation mode; training mode afterwards."""
-    batch_size = _batch_size(learner, images)
+    batch_size = _batch_size(learner)
     learner.network.eval()
     for start in range(0, len(images), batch_size):
         part = slice(start, start + batch_size)
@@ -57,8 +57,8 @@ def rank_of(logits: Tensor, labels: Tensor) -> Tensor:
     return (logits > labelled).sum(dim=-1)
 
 
-def _batch_size(learner: Learner, images: Tensor) -> int:
-    if images.is_cuda:
+def _batch_size(learner: Learner) -> int:
+    if learner.preprocess.offset.is_cuda:
         return BATCH_ON_GPU
     convolutional = any(isinstance(module, nn.Conv2d) for module in learner.network.modules())
     return BATCH_ON_CPU_CONVOLUTIONAL if convolutional else BATCH_ON_CPU

@@ -12,6 +12,9 @@ from trainables.datasets import DATASETS, DatasetError, dataset_info, load_datas
 NEEDED = {"parquet": {"path": "mine", "like": "cifar10"}}
 """Parameters of those that cannot be had without any."""
 
+MISLABELLED = {"webvision"}
+"""Those whose published labels are wrong in part, so that nobody adds asymmetric noise."""
+
 CHOICES = [Choice.of(name, NEEDED.get(name, {})) for name in DATASETS.names()]
 IDS = [choice.name for choice in CHOICES]
 
@@ -36,7 +39,7 @@ def test_facts_fit_together_and_need_no_files(choice: Choice) -> None:
 @pytest.mark.parametrize("choice", CHOICES, ids=IDS)
 def test_similar_classes_are_other_classes(choice: Choice) -> None:
     info = dataset_info(choice)
-    assert info.similar_classes, "asymmetric noise has no map"
+    assert bool(info.similar_classes) != (choice.name in MISLABELLED), "asymmetric noise: no map"
     for fine, similar in info.similar_classes.items():
         assert fine != similar
         assert {fine, similar} <= set(range(info.num_classes))

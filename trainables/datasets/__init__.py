@@ -35,6 +35,7 @@ class DatasetInfo:
             as the literature draws it for this data set; empty if there is none.
         superclasses: K superclass indices, empty if there are none.
         num_train: training images; None if the files decide.
+        is_large: images stay on disk, memory mapped, and go to the device batch by batch.
     """
 
     name: str
@@ -46,6 +47,7 @@ class DatasetInfo:
     similar_classes: Mapping[int, int] = field(default_factory=dict)
     superclasses: tuple[int, ...] = ()
     num_train: int | None = None
+    is_large: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,7 @@ DATASETS: Registry[Dataset] = Registry(
         "cifar100": "trainables.datasets.cifar",
         "parquet": "trainables.datasets.parquet_folder",
         "synthetic": "trainables.datasets.synthetic",
+        "webvision": "trainables.datasets.webvision",
     },
     common=SUBSET,
     group="orchestrator.datasets",

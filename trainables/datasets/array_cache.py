@@ -35,7 +35,7 @@ def cached_arrays(
     Raises:
         DatasetError: whatever `decode` raises, or the cache cannot be written.
     """
-    folder = _cache_root(data_root) / f"{name}-{_fingerprint(sources)}"
+    folder = cache_root(data_root) / f"{name}-{_fingerprint(sources)}"
     try:
         if not _is_intact(folder):
             folder.parent.mkdir(parents=True, exist_ok=True)
@@ -91,7 +91,7 @@ def _fingerprint(sources: Sequence[Path]) -> str:
     return hashlib.sha256(repr((LAYOUT_VERSION, facts)).encode()).hexdigest()[:16]
 
 
-def _cache_root(data_root: Path) -> Path:
+def cache_root(data_root: Path) -> Path:
     given = os.environ.get("ORCHESTRATOR_CACHE")
     if given:
         return Path(given) / "arrays"

@@ -1,0 +1,54 @@
+"""`data list` and `data check`: what is here, what is missing, what is damaged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from orchestrator.cli import app
+from tests.trainables.datasets.layouts import write_webvision
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("ORCHESTRATOR_OFFLINE", "1")
+    return lambda *arguments: CliRunner().invoke(app, ["data", *map(str, arguments)])
+
+
+def test_the_list_says_what_is_here(run, tmp_path: Path) -> None:
+    write_webvision(tmp_path)
+    shown = run("list", "--data-root", tmp_path)
+    assert shown.exit_code == 0
+    lines = {line.split()[0]: line for line in shown.output.splitlines() if line.strip()}
+    assert "here" in lines["webvision"] and "1000" in lines["webvision"]
+    assert "here" in lines["fashion-mnist-small"]
+    assert "missing" in lines["cifar10"] and "50,000" in lines["cifar10"]
+
+
+def test_a_check_counts_what_is_there(run, tmp_path: Path) -> None:
+    write_webvision(tmp_path)
+    checked = run("check", "webvision", "--data-root", tmp_path)
+    assert checked.exit_code == 0, checked.output
+    assert "23 training images of 3 classes, 0 to 8 each" in checked.output
+    small = run("check", "fashion-mnist-small")
+    assert "10,000 training images of 10 classes, 1,000 to 1,000 each" in small.output
+
+
+def test_what_is_missing_or_damaged_ends_with_4(run, tmp_path: Path) -> None:
+    missing = run("check", "cifar10", "--data-root", tmp_path)
+    assert missing.exit_code == 4
+    assert "missing under" in missing.output
+    folder = write_webvision(tmp_path)
+    (folder / "info/val_filelist.txt").write_text("val000001.jpg many\n")
+    damaged = run("check", "webvision", "--data-root", tmp_path)
+    assert damaged.exit_code == 4
+    assert "val_filelist.txt:1: not 'path label'" in damaged.output
+
+
+def test_an_unknown_name_is_one_line(run, tmp_path: Path) -> None:
+    unknown = run("check", "cifar1", "--data-root", tmp_path)
+    assert unknown.exit_code == 2
+    assert "did you mean" in unknown.output or "cifar10" in unknown.output

@@ -1,0 +1,49 @@
+"""Writers of tiny data sets in the layouts of the published ones, blemishes included."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+BROKEN = b"\xff\xd8\xff\xe0 this is no JPEG"
+
+
+def write_jpeg(path: Path, index: int, *, mode: str = "RGB", shape: tuple[int, int]) -> None:
+    """A noisy image (height, width) whose grey level tells its index."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draws = np.random.default_rng(index)
+    channels = {"L": (), "RGB": (3,), "CMYK": (4,)}[mode]
+    pixels = draws.integers(0, 40, (*shape, *channels)) + 5 * index
+    Image.fromarray(pixels.astype(np.uint8), mode=mode).save(path, "JPEG", quality=95)
+
+
+def write_webvision(root: Path, *, num_train: int = 24, num_test: int = 8) -> Path:
+    """`root/webvision` as published: lists, `google`, `val_images_256`.
+
+    Image 1 is grey, image 2 is CMYK, image 3 is broken; labels run through the classes 0, 1 and 60.
+    """
+    folder = root / "webvision"
+    shapes = [(256, 300), (300, 256), (90, 120), (500, 260)]
+    lines = []
+    for index in range(num_train):
+        name = f"google/q{index % 3:04d}/image {index}.jpg"
+        mode = {1: "L", 2: "CMYK"}.get(index, "RGB")
+        write_jpeg(folder / name, index, mode=mode, shape=shapes[index % 4])
+        if index == 3:
+            (folder / name).write_bytes(BROKEN)
+        lines.append(f"{name} {(0, 1, 60)[index % 3]}")
+    _write_list(folder / "info/train_filelist_google.txt", lines)
+    lines = []
+    for index in range(num_test):
+        name = f"val{index:06d}.jpg"
+        write_jpeg(folder / "val_images_256" / name, index, shape=(256, 256))
+        lines.append(f"{name} {(0, 1, 60)[index % 3]}")
+    _write_list(folder / "info/val_filelist.txt", lines)
+    return folder
+
+
+def _write_list(path: Path, lines: list[str]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(lines) + "\n")

@@ -1,0 +1,55 @@
+"""Lists of image files with labels, one `path label` a line, as large data sets publish them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainables.datasets import DatasetError
+
+
+@dataclass(frozen=True)
+class FileList:
+    """Images by name.
+
+    Args:
+        paths: relative to the folder of the images.
+        labels: int64 [N].
+    """
+
+    paths: tuple[str, ...]
+    labels: NDArray[np.int64]
+
+    def first_classes(self, num_classes: int) -> FileList:
+        """Only the images of classes 0 to `num_classes` - 1, in order."""
+        kept = np.flatnonzero(self.labels < num_classes)
+        return FileList(tuple(self.paths[index] for index in kept), self.labels[kept])
+
+
+def read_file_list(path: Path, num_classes: int) -> FileList:
+    """Read a list. Raises DatasetError, which names the line."""
+    paths: list[str] = []
+    labels: list[int] = []
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(f"{path} cannot be read: {error}") from error
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        name, _, label = line.rstrip().rpartition(" ")
+        if not name or not label.isdecimal():
+            raise DatasetError(f"{path}:{number}: not 'path label': {line[:80]!r}")
+        if int(label) >= num_classes:
+            raise DatasetError(f"{path}:{number}: label {label}, but there are {num_classes}")
+        where = PurePosixPath(name)
+        if where.is_absolute() or ".." in where.parts:
+            raise DatasetError(f"{path}:{number}: {name[:80]!r} leaves the folder of the images")
+        paths.append(name)
+        labels.append(int(label))
+    if not paths:
+        raise DatasetError(f"{path} names no image")
+    return FileList(tuple(paths), np.array(labels, dtype=np.int64))
