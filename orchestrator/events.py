@@ -13,7 +13,7 @@ from ray import tune
 from orchestrator.attempts import LaunchSettings, Task, failed_attempt
 from orchestrator.breaker import Breaker
 from orchestrator.feeder import NotKept, Stack, trial_id
-from orchestrator.progress import ProgressView
+from orchestrator.progress import Progress
 from orchestrator.trial import INTERRUPTED, Ended
 from storage.landing import land_attempt
 from storage.schema import Outcome
@@ -36,7 +36,7 @@ class Events(NotKept, tune.Callback):  # type: ignore[misc]
         self,
         stacks: Sequence[Stack],
         settings: LaunchSettings,
-        progress: ProgressView,
+        progress: Progress,
         breaker: Breaker,
         gpus: float,
     ) -> None:

@@ -7,6 +7,7 @@ goes in again. Ray is known here, in `feeder.py`, `events.py` and `trial.py`, an
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import shutil
 import sys
@@ -19,6 +20,7 @@ from typing import Any, Self
 
 import ray
 from ray import tune
+from ray._private.authentication.authentication_utils import is_token_auth_enabled
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 import orchestrator
@@ -31,7 +33,7 @@ from orchestrator.errors import ExecutorError
 from orchestrator.events import WORKER_RETRIES, Events
 from orchestrator.feeder import Feeder, Stack
 from orchestrator.packing import Resources
-from orchestrator.progress import ProgressView
+from orchestrator.progress import Progress
 from orchestrator.space import is_disk_full
 from orchestrator.trial import run_trial
 from storage.compaction import compact
@@ -127,6 +129,13 @@ class Executor:
             )
 
     @property
+    def is_open_to_anybody(self) -> bool:
+        """Whether a joined cluster can be reached from elsewhere and asks nobody for a token."""
+        addresses = [ipaddress.ip_address(node["NodeManagerAddress"]) for node in ray.nodes()]
+        is_reachable = any(not address.is_loopback for address in addresses)
+        return self._address is not None and is_reachable and not is_token_auth_enabled()
+
+    @property
     def gpus_per_trial(self) -> float:
         """GPUs of one trial: as asked, or one where the cluster has any."""
         if self._resources.gpus_per_trial == "auto":
@@ -146,7 +155,7 @@ class Executor:
         self,
         stacks: Sequence[Stack],
         settings: LaunchSettings,
-        progress: ProgressView,
+        progress: Progress,
         drain: Drain,
     ) -> None:
         """Run `stacks` until each cell has ended or the drain begins. Raises ExecutorError."""
@@ -214,7 +223,7 @@ class _Sweep:
     """What all runs of a phase share."""
 
     settings: LaunchSettings
-    progress: ProgressView
+    progress: Progress
     drain: Drain
     breaker: Breaker = field(default_factory=Breaker)
 

@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, Literal
 
 from orchestrator.cell import Cell, StudyCell
 from orchestrator.drain import Drain
+from orchestrator.errors import ExecutorError
 from orchestrator.forecast import forecast, forecast_lines
 from orchestrator.grid import display, expand
 from orchestrator.lease import hold
 from orchestrator.packing import form_stacks, order_trials
 from orchestrator.phases import Pick, pick_values
 from orchestrator.plan import Plan, make_plan
-from orchestrator.progress import ProgressView
+from orchestrator.progress import Progress
 from orchestrator.provenance import CodeVersion, code_version, package_versions
 from orchestrator.source import Source, load_source
 from orchestrator.study import Phase, Study, parse_study, smoke_form
@@ -69,6 +70,7 @@ class LaunchOptions:
         beside: what to do while another launch of the study runs: refuse, wait for its end, or join
             it, from the far end of the list of cells.
         working_dir: folder with plug-ins that is sent to the workers of a joined cluster.
+        is_strict: refuse a cluster that runs code for anybody who can reach it.
     """
 
     store: Path
@@ -78,6 +80,7 @@ class LaunchOptions:
     budget_seconds: float | None = None
     beside: Literal["refuse", "wait", "join"] = "refuse"
     working_dir: Path | None = None
+    is_strict: bool = False
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,7 @@ def plan_study(opened: OpenedStudy, store_root: Path) -> Plan:
     return make_plan(opened.expand(picks), store.states())
 
 
-def launch(opened: OpenedStudy, options: LaunchOptions, progress: ProgressView) -> LaunchReport:
+def launch(opened: OpenedStudy, options: LaunchOptions, progress: Progress) -> LaunchReport:
     """Run what the store lacks, phase after phase.
 
     Raises:
@@ -142,7 +145,9 @@ def launch(opened: OpenedStudy, options: LaunchOptions, progress: ProgressView) 
             to_run = {cell.key: cell.config.epochs for cell in due}
             progress.begin_phase(name, plan.num_done(name), to_run)
             if due:
-                executor = executor or stack.enter_context(_executor(opened, options, scratch))
+                executor = executor or stack.enter_context(
+                    _executor(opened, options, scratch, progress)
+                )
                 settings = _settings(opened, options, launch_id, drain, code, executor)
                 expected = forecast(due, Store(options.store).paces())
                 for line in forecast_lines(expected, executor.slots):
@@ -162,7 +167,7 @@ def launch(opened: OpenedStudy, options: LaunchOptions, progress: ProgressView) 
 
 
 def _lease(
-    opened: OpenedStudy, options: LaunchOptions, progress: ProgressView
+    opened: OpenedStudy, options: LaunchOptions, progress: Progress
 ) -> AbstractContextManager[None]:
     """One launch of a study at a time, unless it is asked to join."""
     if options.beside == "join":
@@ -176,7 +181,9 @@ def _lease(
 
 
 @contextmanager
-def _executor(opened: OpenedStudy, options: LaunchOptions, scratch: Path) -> Iterator[Executor]:
+def _executor(
+    opened: OpenedStudy, options: LaunchOptions, scratch: Path, progress: Progress
+) -> Iterator[Executor]:
     """The cluster, once the store has shown that it keeps what is written there."""
     from orchestrator.executor import Executor
 
@@ -184,6 +191,11 @@ def _executor(opened: OpenedStudy, options: LaunchOptions, scratch: Path) -> Ite
     try:
         resources = opened.study.resources
         with Executor(options.address, resources, scratch, options.working_dir) as executor:
+            if executor.is_open_to_anybody:
+                warning = "this cluster runs code for anybody who can reach it: RAY_AUTH_MODE=token"
+                if options.is_strict:
+                    raise ExecutorError(warning)
+                progress.note(f"warning: {warning}")
             executor.check_visible(probe.resolve())
             yield executor
     finally:

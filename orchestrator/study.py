@@ -45,6 +45,8 @@ def _equally_long(group: dict[str, list[Any]]) -> dict[str, list[Any]]:
 Zipped = Annotated[dict[str, list[Any]], AfterValidator(_equally_long)]
 """Field → values; the fields of one group advance together."""
 
+TrackerName = Literal["tensorboard", "mlflow", "wandb"]
+
 Seed = Annotated[int, Field(ge=0, strict=True)]
 Seeds = Annotated[tuple[Seed, ...], BeforeValidator(_seed_list), Field(min_length=1)]
 Axes = dict[str, Any]
@@ -123,6 +125,7 @@ class Study(Model):
     phases: dict[str, Phase] = Field(default_factory=dict)
     tables: dict[str, TableSpec] = Field(default_factory=dict)
     resources: Resources = Resources()
+    trackers: tuple[TrackerName, ...] = ()
 
     @property
     def name(self) -> str:

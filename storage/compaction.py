@@ -17,7 +17,7 @@ import pyarrow as pa
 from filelock import FileLock, Timeout
 
 from storage import integrity
-from storage.durable import sweep_temporaries, sync_folder
+from storage.durable import make_folder, remove, sweep_temporaries, sync_folder
 from storage.layout import ATTEMPTS, SEGMENTS, files_in
 from storage.reading import (
     Damage,
@@ -71,7 +71,7 @@ def compact(root: Path | str) -> Compaction:
     root = Path(root)
     if not (root / ATTEMPTS).is_dir():
         return Compaction()
-    (root / SEGMENTS).mkdir(exist_ok=True)
+    make_folder(root / SEGMENTS)
     try:
         with FileLock(root / SEGMENTS / ".lock", blocking=False):
             return _Compactor(root).run()
@@ -111,7 +111,7 @@ class _Compactor:
             self._live.append(open_segment(self._reader, segment))  # read back before inputs go
             self._switch()
         for path in found:
-            path.unlink(missing_ok=True)
+            remove(path)
         sync_folder(self._root / ATTEMPTS)
         return len(found)
 
@@ -138,7 +138,7 @@ class _Compactor:
                 continue
             try:
                 integrity.read(path, ("key",))
-                path.unlink(missing_ok=True)
+                remove(path)
             except integrity.DamagedFileError as error:
                 self._reader.set_aside(path, str(error))
         sync_folder(self._root / SEGMENTS)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import time
 import uuid
+from contextlib import suppress
 from pathlib import Path
 
 _TEMPORARY = ".tmp"
@@ -35,7 +36,7 @@ def put_if_absent(path: Path, content: bytes) -> bool:
             f"refuses ({error.strerror}); use a store on a local or NFS file system"
         ) from error
     finally:
-        aside.unlink(missing_ok=True)
+        _forget(aside)
     sync_folder(path.parent)
     return True
 
@@ -46,30 +47,45 @@ def replace(path: Path, content: bytes) -> None:
     try:
         aside.replace(path)
     except OSError as error:
-        aside.unlink(missing_ok=True)
+        _forget(aside)
         raise LandingError(f"cannot replace {path}: {error.strerror}") from error
     sync_folder(path.parent)
 
 
-def sync_folder(folder: Path) -> None:
-    """Make links, renames and removals in `folder` durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def remove(path: Path) -> None:
+    """Remove a file, which may be gone already. Raises LandingError."""
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def sweep_temporaries(folder: Path) -> int:
-    """Remove temporaries that a killed writer left over an hour ago. Returns how many."""
-    abandoned = [
-        path
-        for path in folder.glob(f".*{_TEMPORARY}")
-        if time.time() - path.stat().st_mtime > _ABANDONED_SECONDS
-    ]
-    for path in abandoned:
         path.unlink(missing_ok=True)
-    return len(abandoned)
+    except OSError as error:
+        raise LandingError(f"cannot remove {path}: {error.strerror}") from error
+
+
+def make_folder(folder: Path) -> None:
+    """Create a folder that may be there already. Raises LandingError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LandingError(f"cannot create {folder}: {error.strerror}") from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Make links, renames and removals in `folder` durable. Raises LandingError."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise LandingError(f"cannot make {folder} durable: {error.strerror}") from error
+
+
+def sweep_temporaries(folder: Path) -> None:
+    """Remove temporaries that a killed writer left over an hour ago."""
+    for path in folder.glob(f".*{_TEMPORARY}"):
+        with suppress(FileNotFoundError):  # its writer is alive after all
+            if time.time() - path.stat().st_mtime > _ABANDONED_SECONDS:
+                _forget(path)
 
 
 def _write_aside(path: Path, content: bytes) -> Path:
@@ -82,8 +98,14 @@ def _write_aside(path: Path, content: bytes) -> Path:
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        aside.unlink(missing_ok=True)
+        _forget(aside)
         raise LandingError(
             f"cannot write {len(content)} bytes to {path}: {error.strerror}"
         ) from error
     return aside
+
+
+def _forget(aside: Path) -> None:
+    """Remove a temporary. Where that fails it stays hidden, until it is swept."""
+    with suppress(OSError):
+        aside.unlink(missing_ok=True)

@@ -173,11 +173,11 @@ def _take_records(reader: Reader, target: Path, done: Merge) -> None:
         theirs = reader.table(path, planned_schema())
         if theirs is None or _recorded_at(path) <= _recorded_at(study_path(target, path.stem)):
             continue
-        replace(target / STUDIES / path.name, path.read_bytes())
-        done.studies.append(path.stem)
         picks = reader.root / PICKS / path.name
         if picks.exists() and reader.table(picks, picks_schema()) is not None:
             replace(target / PICKS / path.name, picks.read_bytes())
+        replace(target / STUDIES / path.name, path.read_bytes())  # the mark of having both
+        done.studies.append(path.stem)
 
 
 def _recorded_at(path: Path) -> str:

@@ -14,9 +14,11 @@ from orchestrator.cli.options import (
     CheckpointSeconds,
     DataRoot,
     Join,
+    JsonEvents,
     Overrides,
     Smoke,
     StoreRoot,
+    Strict,
     StudyNames,
     StudyPath,
     Wait,
@@ -67,6 +69,8 @@ def launch(
     wait: Wait = False,
     join: Join = False,
     working_dir: WorkingDir = None,
+    json_events: JsonEvents = None,
+    strict: Strict = False,
     smoke: Smoke = False,
 ) -> None:
     """Run the cells that the store lacks, then show the tables.
@@ -80,9 +84,12 @@ def launch(
     from orchestrator.launch import LaunchOptions, open_study
     from orchestrator.launch import launch as run_launch
     from orchestrator.lease import LeaseHeldError
-    from orchestrator.progress import make_progress
+    from orchestrator.progress import SharedProgress
+    from orchestrator.progress.console import console_progress
+    from orchestrator.progress.event_log import EventLog, EventLogError
     from orchestrator.source import StudyError
     from orchestrator.summary import launch_lines
+    from orchestrator.trackers import make_trackers
     from storage.durable import LandingError
     from trainables.datasets import default_data_root
 
@@ -94,11 +101,15 @@ def launch(
         budget,
         "join" if join else "wait" if wait else "refuse",
         working_dir,
+        strict,
     )
-    with one_line_errors(StudyError, ExecutorError, LandingError):
+    console = console_progress(Console())
+    with one_line_errors(StudyError, ExecutorError, LandingError, EventLogError):
         opened = open_study(study, overrides or (), smoke=smoke)
+        trackers = make_trackers(opened.study, opened.source, store, console.note)
+        events = [EventLog(json_events)] if json_events else []
         try:
-            with make_progress(Console()) as progress:
+            with SharedProgress([console, *events, *trackers]) as progress:
                 ended = run_launch(opened, options, progress)
         except LeaseHeldError as error:
             typer.echo(f"error: {error}", err=True)

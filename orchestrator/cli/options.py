@@ -50,6 +50,13 @@ WorkingDir = Annotated[
     Path | None,
     typer.Option(help="Folder with plug-ins to send to the workers of a cluster.", exists=True),
 ]
+JsonEvents = Annotated[
+    Path | None,
+    typer.Option("--json-events", help="Append what happens to this file, one JSON object a line."),
+]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Refuse a cluster that runs code for anybody who asks.")
+]
 Smoke = Annotated[
     bool,
     typer.Option("--smoke", help="Tiny synthetic data, one seed, two epochs: does it run at all?"),

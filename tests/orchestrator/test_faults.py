@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import errno
-import io
 import threading
 
 import pytest
-from rich.console import Console
 
 from orchestrator.breaker import Breaker
-from orchestrator.progress import PlainProgress, ShieldedProgress
 from orchestrator.space import insist, is_disk_full
 from orchestrator.watchdog import Watchdog
 from storage.durable import LandingError
@@ -105,15 +102,3 @@ def test_other_errors_and_a_stop_end_the_waiting() -> None:
         insist(full, on_wait=print, should_stop=lambda: True)
     assert is_disk_full(OSError(errno.ENOSPC, ""))
     assert not is_disk_full(ValueError())
-
-
-def test_a_broken_view_never_touches_a_trial() -> None:
-    text = io.StringIO()
-    view = ShieldedProgress(PlainProgress(Console(file=text, width=200)))
-    with view:
-        view.begin_phase("main", 0, {"a": 2})
-        text.close()
-        view.trial_started("a")
-        view.trial_ended("a", "finished")
-        view.note("nobody reads this")
-    assert view.tally.total == 1

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import io
+import json
+from pathlib import Path
 
+import pytest
 from rich.console import Console
 
-from orchestrator.progress import (
-    LiveProgress,
-    PlainProgress,
-    ShieldedProgress,
-    Tally,
-    make_progress,
-)
+from orchestrator.progress import Progress, SharedProgress
+from orchestrator.progress.console import LiveProgress, PlainProgress, console_progress
+from orchestrator.progress.event_log import EventLog, EventLogError
+from orchestrator.progress.tally import Tally
 
 
 class Clock:
@@ -75,7 +75,7 @@ def test_plain_lines_come_at_most_every_15_seconds() -> None:
 def test_the_live_view_draws_and_ends_with_the_tally() -> None:
     text = io.StringIO()
     console = Console(file=text, force_terminal=True, width=120)
-    assert isinstance(make_progress(console), ShieldedProgress)
+    assert isinstance(console_progress(console), LiveProgress)
     view = LiveProgress(console)
     with view:
         view.begin_phase("main", 0, {"abc": 2})
@@ -83,3 +83,64 @@ def test_the_live_view_draws_and_ends_with_the_tally() -> None:
         view.trial_advanced("abc", 1)
         view.trial_ended("abc", "failed")
     assert "1 failed" in text.getvalue()
+
+
+class Broken(Progress):
+    def trial_started(self, key: str) -> None:
+        raise OSError("the pipe is closed")
+
+
+def test_a_listener_that_fails_is_left_out_and_the_others_go_on() -> None:
+    text = io.StringIO()
+    console = PlainProgress(Console(file=text, width=200))
+    with SharedProgress([Broken(), console]) as progress:
+        progress.begin_phase("main", 0, {"a": 2})
+        progress.trial_started("a")
+        progress.trial_started("a")
+        progress.trial_ended("a", "finished")
+    assert text.getvalue().count("Broken failed and is left out from here: the pipe is closed") == 1
+    assert console.tally.done == 1
+
+
+def test_a_console_that_is_gone_never_touches_a_trial() -> None:
+    text = io.StringIO()
+    with SharedProgress([PlainProgress(Console(file=text, width=200))]) as progress:
+        text.close()
+        progress.begin_phase("main", 0, {"a": 2})
+        progress.trial_started("a")
+        progress.note("nobody reads this")
+
+
+def test_every_event_is_a_line_of_json(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    for _ in range(2):  # a second launch appends
+        with EventLog(path) as log:
+            log.begin_phase("main", 1, {"a": 2, "b": 2})
+            log.trial_started("a")
+            log.trial_advanced("a", 1)
+            log.trial_retried("a")
+            log.note("two\nlines")
+            log.trial_ended("a", "diverged")
+    events = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [event["event"] for event in events[:8]] == [
+        "launch", "phase", "started", "advanced", "retried", "note", "ended", "end",
+    ]  # fmt: skip
+    assert len(events) == 16
+    assert all(event["time"].endswith("+00:00") for event in events)
+    assert events[1] | {"time": ""} == {
+        "time": "", "event": "phase", "phase": "main", "done": 1, "due": 2,
+    }  # fmt: skip
+    assert events[6]["outcome"] == "diverged"
+    assert events[7]["error"] is None
+
+
+def test_the_log_says_what_ended_the_launch(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    with pytest.raises(KeyboardInterrupt), EventLog(path):
+        raise KeyboardInterrupt
+    assert json.loads(path.read_text().splitlines()[-1])["error"] == "KeyboardInterrupt"
+
+
+def test_a_log_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(EventLogError, match="cannot be written: Is a directory"):
+        EventLog(tmp_path)

@@ -1,11 +1,7 @@
 """Compaction moves rows and changes none, whenever it is killed and whoever reads meanwhile."""
 
 import os
-import shutil
 import threading
-from collections.abc import Callable
-from contextlib import suppress
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -161,66 +157,6 @@ def test_abandoned_temporaries_are_swept_and_fresh_ones_stay(filled):
     os.utime(old, (0, 0))
     compact(filled)
     assert (old.exists(), fresh.exists()) == (False, True)
-
-
-class Killed(BaseException):
-    """Stands for SIGKILL: nothing of the process runs after it."""
-
-
-def kill_at(monkeypatch: pytest.MonkeyPatch, step: int, *, after: bool) -> Callable[[], int]:
-    """Let the process die at its `step`-th change of the disk, before or after it takes effect.
-
-    From then on every change fails, so clean-up code has no effect either, as after a SIGKILL.
-    Returns how many changes were asked for.
-    """
-    steps = count(1)
-    asked = 0
-
-    def guard(name: str) -> None:
-        original = getattr(os, name)
-
-        def call(*arguments: Any, **options: Any) -> Any:
-            nonlocal asked
-            asked = next(steps)
-            if asked == step and after:
-                original(*arguments, **options)
-            if asked >= step:
-                raise Killed
-            return original(*arguments, **options)
-
-        monkeypatch.setattr(os, name, call)
-
-    for name in ("link", "fsync", "replace", "rename", "unlink"):
-        guard(name)
-    return lambda: asked
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-def test_killed_at_every_step_the_store_reads_the_same(
-    root, tmp_path, attempt, failure, small_chunks, monkeypatch, after
-):
-    for index in range(5):
-        land_attempt(root, attempt(index))
-        if index == 1:
-            compact(root)
-    land_attempt(root, failure(9))
-    before = everything(root)
-    for step in count(1):
-        copy = tmp_path / f"killed at {step}"
-        shutil.copytree(root, copy)
-        with monkeypatch.context() as patch:
-            asked = kill_at(patch, step, after=after)
-            with suppress(Killed):
-                compact(copy)
-        if asked() < step:
-            break
-        assert everything(copy) == before
-        compact(copy)
-        assert everything(copy) == before
-        assert small_files(copy) == []
-        assert len(segment_files(copy)) == 2 * len(read_current(copy))
-    assert step > 20
 
 
 @pytest.mark.slow

@@ -1,0 +1,118 @@
+"""Whatever fails at whichever write, fsync, link or rename: the store reads as before or as after.
+
+Each act is done on a fresh copy of a store, once for every change of the disk that it asks for.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from storage import compaction
+from storage.compaction import compact
+from storage.durable import LandingError
+from storage.landing import land_attempt, land_picks, land_study
+from storage.layout import files_in
+from storage.merging import merge
+from storage.segments import read_current
+from storage.store import Store
+from tests.faults.disk import Fault, Killed, failing_disk
+from trainables import checkpoint
+
+VIEWS = ("cells", "attempts", "epochs", "failures", "key_states", "planned", "picks", "studies")
+
+Act = Callable[[Path], object]
+
+
+def everything(root: Path) -> dict[str, Any]:
+    """All that a reader can see."""
+    store = Store(root)
+    assert store.damaged == ()
+    return {view: store.rows(f"select * from {view} order by all") for view in VIEWS}
+
+
+@pytest.fixture
+def acts(
+    attempt, failure, study, pick, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, Act]:
+    monkeypatch.setattr("storage.merging.compact", lambda root: None)  # an act of its own
+    other = tmp_path / "other"
+    for index in (1, 20):
+        land_attempt(other, attempt(index))
+    land_attempt(other, failure(21))
+    land_study(other, study)
+    return {
+        "result": lambda root: land_attempt(root, attempt(10)),
+        "failure": lambda root: land_attempt(root, failure(5, run=3)),
+        "study": lambda root: land_study(root, study),
+        "picks": lambda root: land_picks(root, "quickstart", [pick]),
+        "compaction": compact,
+        "merge": lambda root: merge(root, [other]),
+    }
+
+
+@pytest.fixture
+def store(filled: Path, attempt, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Segments and small files."""
+    monkeypatch.setattr(compaction, "CHUNK_ROWS", 3)
+    compact(filled)
+    for index in (6, 7):
+        land_attempt(filled, attempt(index))
+    return filled
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["result", "failure", "study", "picks", "compaction", "merge"])
+@pytest.mark.parametrize("fault", Fault)
+def test_a_fault_at_any_change_of_the_disk(
+    store: Path, acts: dict[str, Act], name: str, fault: Fault, tmp_path: Path
+) -> None:
+    act = acts[name]
+    before = everything(store)
+    after = everything(done(act, shutil.copytree(store, tmp_path / "after")))
+    for step in count(1):
+        copy = shutil.copytree(store, tmp_path / f"{step}")
+        with failing_disk(fault, step) as disk, suppress(Killed, LandingError):
+            act(copy)
+        if not disk.has_struck:
+            break
+        seen = everything(copy)
+        if name != "merge":  # of which each result is a commit of its own
+            assert seen in (before, after), f"change {step}"
+        assert set(before["epochs"]) <= set(seen["epochs"]) <= set(after["epochs"])
+        assert everything(done(act, copy)) == after, f"after change {step}, done again"
+        assert name != "compaction" or is_tidy(copy)
+    assert step > 3
+
+
+def is_tidy(root: Path) -> bool:
+    """No small files, and no segment files but the live ones."""
+    segments = list((root / "segments").glob("*.parquet"))
+    return len(segments) == 2 * len(read_current(root)) and not files_in(root / "attempts")
+
+
+def done(act: Act, root: Path) -> Path:
+    act(root)
+    return root
+
+
+@pytest.mark.parametrize("fault", Fault)
+def test_a_checkpoint_is_the_former_or_the_new_one(fault: Fault, tmp_path: Path) -> None:
+    path, config = tmp_path / "cell.ckpt", {"seed": 0}
+    for step in count(1):
+        checkpoint.save(path, {"config": config, "epoch": 1})
+        with failing_disk(fault, step) as disk, suppress(Killed, OSError):
+            checkpoint.save(path, {"config": config, "epoch": 2})
+        found = checkpoint.load(path, config)
+        assert found is not None
+        assert found["epoch"] in (1, 2)
+        if not disk.has_struck:
+            break
+    assert found["epoch"] == 2
+    assert step > 3
