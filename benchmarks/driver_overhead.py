@@ -4,12 +4,14 @@
 
 The cells are as near to nothing as real ones can be (one step on 20 synthetic images), go the whole
 way through Ray Tune, training function and landing, and are compared with the same cells run one
-after another in this process. Also: files left, and `orchestrator sql` from start to answer.
+after another in this process. Also: files left, the driver's memory, and how long `plan`, `status`,
+`sql` and a second launch take. `tune_grid.py` does the like with Tune alone.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
@@ -27,13 +29,20 @@ cell:
 """
 
 
-def orchestrate(*arguments: str) -> float:
-    """Seconds of a whole command, from its start to its end."""
+def orchestrate(*arguments: str) -> tuple[float, float]:
+    """Seconds of a whole command, from its start to its end, and its peak memory in MB."""
     started = time.perf_counter()
-    subprocess.run(
-        [sys.executable, "-m", "orchestrator", *arguments], check=True, stdout=subprocess.DEVNULL
-    )
-    return time.perf_counter() - started
+    command = [sys.executable, "-m", "orchestrator", *arguments]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(process.pid, 0)
+    if status:
+        raise SystemExit(f"{' '.join(command)} failed")
+    return time.perf_counter() - started, used.ru_maxrss / 1024
+
+
+def median_seconds(*arguments: str) -> float:
+    """Of five times the same command."""
+    return sorted(orchestrate(*arguments)[0] for _ in range(5))[2]
 
 
 def direct_seconds_per_cell(folder: Path, count: int) -> float:
@@ -78,25 +87,29 @@ def main() -> None:
         (folder / "noop.yaml").write_text(STUDY)
         direct = direct_seconds_per_cell(folder, 100)
         print(f"one cell in this process, without Ray: {1000 * direct:.1f} ms")
-        empty = orchestrate(
-            "launch", str(folder / "noop.yaml"), "seeds=1", "--store", f"{folder}/1"
-        )
-        print(f"a launch of one cell: {empty:.1f} s")
+        study = str(folder / "noop.yaml")
+        empty, _ = orchestrate("launch", study, "seeds=1", "--store", f"{folder}/1")
+        print(f"a launch of one cell: {empty:.1f} s", flush=True)
         for count in chosen.cells:
-            store = folder / str(count)
-            options = ["--store", str(store)]
-            wall = orchestrate("launch", str(folder / "noop.yaml"), f"seeds={count}", *options)
-            per_cell = (wall - empty) / (count - 1)
-            files = sum(path.is_file() for path in store.rglob("*"))
-            answers = sorted(
-                orchestrate("sql", "select avg(test_accuracy) from cells", *options)
-                for _ in range(5)
-            )
-            print(
-                f"{count} cells: {1000 * per_cell:.1f} ms a cell, of which Ray and driver "
-                f"{1000 * (per_cell - direct / 2):.1f} ms (two workers); {files} files left; "
-                f"sql from start to answer {answers[2]:.2f} s (median of 5)"
-            )
+            measure(study, count, folder / str(count), empty, direct)
+
+
+def measure(study: str, count: int, store: Path, empty: float, direct: float) -> None:
+    """One launch of `count` cells, and what can be asked of it afterwards."""
+    options = [f"seeds={count}", "--store", str(store)]
+    wall, memory = orchestrate("launch", study, *options)
+    per_cell = (wall - empty) / (count - 1)
+    files = sum(path.is_file() for path in store.rglob("*"))
+    plan, again = orchestrate("plan", study, *options)[0], orchestrate("launch", study, *options)[0]
+    status = median_seconds("status", "noop", *options[1:])
+    answer = median_seconds("sql", "select avg(test_accuracy) from cells", *options[1:])
+    print(
+        f"{count} cells: {1000 * per_cell:.1f} ms a cell, of which Ray and driver "
+        f"{1000 * (per_cell - direct / 2):.1f} ms (two workers); {files} files left; driver "
+        f"{memory:.0f} MB; plan {plan:.1f} s, second launch {again:.1f} s, status {status:.2f} s, "
+        f"sql {answer:.2f} s from start to answer",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

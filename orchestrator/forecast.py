@@ -31,7 +31,8 @@ class Forecast:
         low, middle, high: seconds of one trial after the other, for the cells of known kinds.
         device: on which the known kinds ran.
         num_before: earlier results behind it.
-        unknown: kinds never run on that device, in words → cells.
+        unknown: kinds never run on that device → their cells.
+        num_probed: kinds judged by a probe.
     """
 
     num_cells: int
@@ -40,7 +41,8 @@ class Forecast:
     high: float
     device: str
     num_before: int
-    unknown: dict[str, int]
+    unknown: tuple[tuple[Cell, ...], ...]
+    num_probed: int = 0
 
     @property
     def num_bytes(self) -> int:
@@ -52,7 +54,7 @@ def forecast(due: Sequence[Cell], paces: Sequence[Pace], device: str | None = No
     """Time of the cells that are `due`.
 
     Args:
-        paces: the store's own history.
+        paces: the store's own history, and probes (of no cells).
         device: by whose history; None takes the device with the most results.
     """
     counts: Counter[str] = Counter()
@@ -62,32 +64,47 @@ def forecast(due: Sequence[Cell], paces: Sequence[Pace], device: str | None = No
     known = {_kind_of_pace(item): item for item in paces if item.device == chosen}
     low = middle = high = 0.0
     used: dict[Kind, int] = {}
-    unknown: Counter[str] = Counter()
+    unknown: dict[Kind, list[Cell]] = {}
     for cell in due:
         kind = _kind(cell.config)
         pace = known.get(kind)
         if pace is None:
-            unknown[_in_words(cell.config)] += 1
+            unknown.setdefault(kind, []).append(cell)
             continue
         used[kind] = pace.num_cells
         low += pace.low * cell.config.epochs
         middle += pace.middle * cell.config.epochs
         high += pace.high * cell.config.epochs
-    return Forecast(len(due), low, middle, high, chosen, sum(used.values()), dict(unknown))
+    return Forecast(
+        num_cells=len(due),
+        low=low,
+        middle=middle,
+        high=high,
+        device=chosen,
+        num_before=sum(used.values()),
+        unknown=tuple(map(tuple, unknown.values())),
+        num_probed=sum(count == 0 for count in used.values()),
+    )
 
 
 def forecast_lines(found: Forecast, slots: int | None = None) -> Iterator[str]:
     """Training time, wall time on `slots` trials at once, disk, and what is not in it."""
-    if found.num_before:
+    if found.middle:
+        judges = [
+            f"{found.num_before} earlier results" if found.num_before else "",
+            f"{found.num_probed} probes" if found.num_probed else "",
+        ]
+        span = f" ({format_seconds(found.low)} to {format_seconds(found.high)})"
         yield (
-            f"about {format_seconds(found.middle)} of training "
-            f"({format_seconds(found.low)} to {format_seconds(found.high)}), judged by "
-            f"{found.num_before} earlier results on {found.device}"
+            f"about {format_seconds(found.middle)} of training"
+            f"{span if found.low < found.high else ''}, judged by "
+            f"{' and '.join(filter(None, judges))} on {found.device}"
         )
         if slots and slots > 1:
             yield f"about {format_seconds(found.middle / slots)} with {slots} trials at a time"
-    for kind, count in found.unknown.items():
-        yield f"{count} cells of a kind that never ran here, time unknown: {kind}"
+    for cells in found.unknown:
+        kind = in_words(cells[0].config)
+        yield f"{len(cells)} cells of a kind that never ran here, time unknown: {kind}"
     if found.num_cells:
         yield f"about {max(1, round(found.num_bytes / 1e6))} MB of results"
 
@@ -114,5 +131,6 @@ def _text(component: object) -> str:
     return json.dumps(component, sort_keys=True)
 
 
-def _in_words(config: TrainingConfig) -> str:
+def in_words(config: TrainingConfig) -> str:
+    """The kind of a cell."""
     return f"{config.architecture.name} on {config.dataset.name}, batches of {config.batch_size}"

@@ -24,10 +24,11 @@ from orchestrator.lease import hold
 from orchestrator.packing import form_stacks, order_trials
 from orchestrator.phases import Pick, pick_values
 from orchestrator.plan import Plan, make_plan
-from orchestrator.progress import Progress
+from orchestrator.progress import Progress, SharedProgress
 from orchestrator.provenance import CodeVersion, code_version, package_versions
 from orchestrator.source import Source, load_source
 from orchestrator.study import Phase, Study, parse_study, smoke_form
+from orchestrator.trackers import make_trackers
 from storage.attempt import PickRecord, PlannedCell, StudyRecord
 from storage.landing import land_picks, land_study
 from storage.probe import check_folder, check_location
@@ -129,6 +130,8 @@ def launch(opened: OpenedStudy, options: LaunchOptions, progress: Progress) -> L
     code = code_version()
     picks: Picks = {}
     num_due = 0
+    trackers = make_trackers(opened.study, opened.source, options.store, progress.note)
+    listeners = SharedProgress([progress, *trackers])
     with ExitStack() as stack:
         check_location(options.store)
         stack.enter_context(_lease(opened, options, progress))
@@ -145,9 +148,7 @@ def launch(opened: OpenedStudy, options: LaunchOptions, progress: Progress) -> L
             to_run = {cell.key: cell.config.epochs for cell in due}
             progress.begin_phase(name, plan.num_done(name), to_run)
             if due:
-                executor = executor or stack.enter_context(
-                    _executor(opened, options, scratch, progress)
-                )
+                executor = executor or _start(stack, opened, options, scratch, progress, trackers)
                 settings = _settings(opened, options, launch_id, drain, code, executor)
                 expected = forecast(due, Store(options.store).paces())
                 for line in forecast_lines(expected, executor.slots):
@@ -156,7 +157,7 @@ def launch(opened: OpenedStudy, options: LaunchOptions, progress: Progress) -> L
                 size = opened.study.resources.stack_size(settings.device)
                 stacks = form_stacks(due, size, executor.slots)
                 tasks = [tuple(_task(cell) for cell in stack) for stack in stacks]
-                executor.run(tasks, settings, progress, drain)
+                executor.run(tasks, settings, listeners, drain)
             if drain.is_set:
                 break
             if phase.pick:
@@ -178,6 +179,21 @@ def _lease(
         wait=options.beside == "wait",
         on_wait=lambda holder: progress.note(f"waiting for {holder}"),
     )
+
+
+def _start(
+    stack: ExitStack,
+    opened: OpenedStudy,
+    options: LaunchOptions,
+    scratch: Path,
+    progress: Progress,
+    trackers: Sequence[Progress],
+) -> Executor:
+    """The executor, until the launch ends; trackers, which may need Ray, end before it."""
+    executor = stack.enter_context(_executor(opened, options, scratch, progress))
+    for tracker in trackers:
+        stack.enter_context(tracker)
+    return executor
 
 
 @contextmanager

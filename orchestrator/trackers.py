@@ -67,6 +67,8 @@ class Callback(Protocol):
 
     def log_trial_end(self, trial: Any, failed: bool = False) -> None: ...
 
+    def on_experiment_end(self, trials: list[Any]) -> None: ...
+
 
 class Tracker(Progress):
     """Logs the results of a launch.
@@ -115,8 +117,9 @@ class Tracker(Progress):
         try:
             self._callback.setup()
             for keys in self._batches():
-                for run, epochs in read_runs(Store(self._store, read_only=True), self._study, keys):
+                for run, epochs in read_runs(self._store, self._study, keys):
                     self._log(run, epochs)
+            self._callback.on_experiment_end(trials=[])
         except Exception as error:  # noqa: BLE001 - a tracker is no part of the study
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             self._note(f"{self._name} failed and is left out from here: {reason}")
@@ -133,6 +136,7 @@ class Tracker(Progress):
             yield keys
 
     def _log(self, run: CellRun, epochs: list[dict[str, Any]]) -> None:
+        run.init_local_path()
         self._callback.log_trial_start(run)
         for figures in epochs:
             self._callback.log_trial_result(figures["training_iteration"], run, figures)
@@ -140,18 +144,21 @@ class Tracker(Progress):
 
 
 def read_runs(
-    store: Store, study: str, keys: list[str]
-) -> Iterator[tuple[CellRun, list[dict[str, Any]]]]:
+    root: Path, study: str, keys: list[str]
+) -> list[tuple[CellRun, list[dict[str, Any]]]]:
     """Those of `keys` that have a result, each with the figures of its epochs."""
+    store = Store(root, read_only=True)
     columns = ("key", "config", "dataset", "loss", "noise", "noise_rate", "seed")
-    cells = store.sql(f"select {', '.join(columns)} from cells where list_contains(?, key)", [keys])
-    for row in cells.fetchall():
+    rows = store.sql(f"select {', '.join(columns)} from cells where list_contains(?, key)", [keys])
+    found = []
+    for row in rows.fetchall():
         cell = dict(zip(columns, row, strict=True))
         trial_id = cell["key"][:12]
         name = "{dataset} {loss} {noise} {noise_rate:g} seed {seed}".format(**cell)
-        folder = store.root / "trackers" / study / f"{name.replace(' ', '_')}-{trial_id}"
+        folder = root.resolve() / "trackers" / study / f"{name.replace(' ', '_')}-{trial_id}"
         run = CellRun(trial_id, name, json.loads(cell["config"]), study, str(folder))
-        yield run, _epochs(store, cell["key"])
+        found.append((run, _epochs(store, cell["key"])))
+    return found
 
 
 def _epochs(store: Store, key: str) -> list[dict[str, Any]]:

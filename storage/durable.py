@@ -30,6 +30,8 @@ def put_if_absent(path: Path, content: bytes) -> bool:
         os.link(aside, path)
     except FileExistsError:
         return False
+    except FileNotFoundError:  # swept away, since a clock was set forward
+        return put_if_absent(path, content)
     except OSError as error:
         raise LandingError(
             f"{path.parent}: a result is put in place by a hard link, which this file system "

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -16,6 +19,7 @@ from orchestrator.cli.options import (
     Join,
     JsonEvents,
     Overrides,
+    Probe,
     Smoke,
     StoreRoot,
     Strict,
@@ -33,17 +37,24 @@ from orchestrator.cli.output import (
     write_report_files,
 )
 
+if TYPE_CHECKING:
+    from orchestrator.cell import Cell
+    from storage.store import Pace
+
 
 @app.command(epilog="Example: orchestrator plan studies/quickstart.yaml seeds=5")
 def plan(
     study: StudyPath,
     overrides: Overrides = None,
     store: StoreRoot = RESULTS,
+    probe: Probe = False,
+    data_root: DataRoot = None,
     smoke: Smoke = False,
 ) -> None:
     """Show which cells are new, done, failed, stale, skipped or pending, and why. Runs nothing.
 
-    The time they need is judged by what the store knows of cells of the same kind.
+    The time they need is judged by what the store knows of cells of the same kind, and with
+    `--probe` by a few steps of every other kind.
     """
     from orchestrator.forecast import forecast, forecast_lines
     from orchestrator.launch import open_study, plan_study
@@ -52,9 +63,25 @@ def plan(
     from storage import Store
 
     with one_line_errors(StudyError):
-        planned = plan_study(open_study(study, overrides or (), smoke=smoke), store)
+        opened = open_study(study, overrides or (), smoke=smoke)
+        planned = plan_study(opened, store)
     show(plan_lines(planned))
-    show(forecast_lines(forecast(planned.due, Store(store).paces())))
+    paces = Store(store).paces()
+    expected = forecast(planned.due, paces)
+    if probe:
+        first = [cells[0] for cells in expected.unknown]
+        found = probe_kinds(first, data_root, opened.study.resources.cpus_per_trial)
+        device = found[0].device if found else expected.device
+        expected = forecast(planned.due, [*paces, *found], device)
+    show(forecast_lines(expected))
+
+
+def probe_kinds(cells: Sequence[Cell], data_root: Path | None, threads: int) -> list[Pace]:
+    """The pace of each of `cells`, told as it goes on."""
+    from orchestrator.probing import probe
+    from trainables.datasets import default_data_root
+
+    return probe(cells, data_root or default_data_root(), threads, typer.echo)
 
 
 @app.command(epilog="Example: orchestrator launch studies/quickstart.yaml --store results")
@@ -89,7 +116,6 @@ def launch(
     from orchestrator.progress.event_log import EventLog, EventLogError
     from orchestrator.source import StudyError
     from orchestrator.summary import launch_lines
-    from orchestrator.trackers import make_trackers
     from storage.durable import LandingError
     from trainables.datasets import default_data_root
 
@@ -106,10 +132,9 @@ def launch(
     console = console_progress(Console())
     with one_line_errors(StudyError, ExecutorError, LandingError, EventLogError):
         opened = open_study(study, overrides or (), smoke=smoke)
-        trackers = make_trackers(opened.study, opened.source, store, console.note)
         events = [EventLog(json_events)] if json_events else []
         try:
-            with SharedProgress([console, *events, *trackers]) as progress:
+            with SharedProgress([console, *events]) as progress:
                 ended = run_launch(opened, options, progress)
         except LeaseHeldError as error:
             typer.echo(f"error: {error}", err=True)

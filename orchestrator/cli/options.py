@@ -46,6 +46,10 @@ Wait = Annotated[
 Join = Annotated[
     bool, typer.Option("--join", help="If another launch of this study runs, run cells beside it.")
 ]
+Probe = Annotated[
+    bool,
+    typer.Option("--probe", help="Train a few steps of each kind of cell that never ran here."),
+]
 WorkingDir = Annotated[
     Path | None,
     typer.Option(help="Folder with plug-ins to send to the workers of a cluster.", exists=True),

@@ -84,10 +84,10 @@ def run(kind: str, kills: int, folder: Path, *, seed: int, seeds: int, size: int
     return compare(read(quiet), read(struck), done, count_attempts(struck), read_resumed(struck))
 
 
-def launch(study: Path, store: Path) -> subprocess.Popen[bytes]:
+def launch(study: Path, store: Path, *more: str) -> subprocess.Popen[bytes]:
     """The command line, with a checkpoint after every epoch."""
     command = [sys.executable, "-m", "orchestrator", "launch", str(study)]
-    options = ["--store", str(store), "--checkpoint-seconds", "0"]
+    options = ["--store", str(store), "--checkpoint-seconds", "0", *more]
     with (store.parent / f"{store.name}.log").open("ab") as log:
         return subprocess.Popen([*command, *options], stdout=log, stderr=log)
 

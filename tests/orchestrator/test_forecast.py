@@ -43,7 +43,7 @@ def test_time_is_that_of_cells_of_the_same_kind(due) -> None:
 def test_another_kind_is_no_guide(due, other) -> None:
     found = forecast(due, [pace(**other)])
     assert found.middle == 0
-    assert found.unknown == {"mlp on fashion-mnist-small, batches of 128": 6}
+    assert [len(cells) for cells in found.unknown] == [6]
     assert any("never ran here" in line for line in forecast_lines(found))
 
 
@@ -73,3 +73,18 @@ def test_lines_state_range_wall_time_and_disk(due) -> None:
 
 def test_nothing_due_says_nothing() -> None:
     assert not list(forecast_lines(forecast([], [pace()])))
+
+
+def test_a_probe_judges_what_never_ran(due, tmp_path) -> None:
+    from orchestrator.probing import probe
+
+    (cells,) = forecast(due, []).unknown
+    said: list[str] = []
+    (found,) = probe(cells[:1], tmp_path, 1, said.append)
+    assert said == ["probing mlp on fashion-mnist-small, batches of 128"]
+    assert found.low == found.middle == found.high > 0
+    expected = forecast(due, [found])
+    assert expected.unknown == ()
+    assert (expected.num_before, expected.num_probed) == (0, 1)
+    assert expected.middle == pytest.approx(found.middle * 6 * due[0].config.epochs)
+    assert any("judged by 1 probes on" in line for line in forecast_lines(expected))

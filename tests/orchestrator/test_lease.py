@@ -50,6 +50,12 @@ def test_a_lease_without_heartbeat_expires(tmp_path: Path) -> None:
         assert json.loads(lease_of(tmp_path).read_text())["pid"] == os.getpid()
 
 
+def test_a_clock_set_back_takes_no_lease_away(tmp_path: Path) -> None:
+    write(tmp_path, ELSEWHERE, age=-7200)
+    with pytest.raises(LeaseHeldError):
+        hold(tmp_path, "study").__enter__()
+
+
 def test_a_dead_process_of_this_machine_holds_nothing(tmp_path: Path) -> None:
     code = (
         "import os, sys; from pathlib import Path; from orchestrator.lease import hold\n"

@@ -37,6 +37,9 @@ class Recorder:
     def log_trial_end(self, trial: CellRun, failed: bool = False) -> None:
         self.ended.append(str(trial))
 
+    def on_experiment_end(self, trials: list[Any]) -> None:
+        pass
+
 
 class Broken(Recorder):
     def setup(self) -> None:

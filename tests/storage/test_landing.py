@@ -137,3 +137,19 @@ def test_racing_writers_land_each_cell_once(root, attempt):
     assert sum(won) == len(cells)
     for path in (root / "attempts").iterdir():
         integrity.read(path)
+
+
+def test_a_temporary_that_is_swept_away_is_written_again(root, attempt, monkeypatch):
+    """As after a clock was set forward while another process compacts."""
+    link, swept = os.link, []
+
+    def link_late(source, target):
+        if not swept:
+            swept.append(source)
+            Path(source).unlink()
+        link(source, target)
+
+    monkeypatch.setattr(os, "link", link_late)
+    assert land_attempt(root, attempt(0)).is_new
+    assert len(swept) == 1
+    assert len(names_in(root / "attempts")) == 1
