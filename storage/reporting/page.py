@@ -26,7 +26,8 @@ STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: auto; padding: 1rem; }
 section { overflow-x: auto; }
 table { border-collapse: collapse; margin: 1rem 0; }
-caption { caption-side: bottom; text-align: left; font-size: 0.85rem; padding-top: 0.5rem; }
+caption { caption-side: bottom; text-align: left; font-size: 0.85rem; padding-top: 0.5rem;
+  max-width: calc(100vw - 2.5rem); }
 th, td { padding: 0.25rem 0.75rem; border-bottom: 1px solid #8886; }
 td { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 th[scope=row] { text-align: left; font-weight: normal; }
