@@ -153,6 +153,12 @@ def error_curve(loss: Choice, num_classes: int) -> ErrorCurve:
     return ErrorCurve(f"{described(loss)}, K = {num_classes}", CURVE, errors)
 
 
+def logit_biases() -> dict[int, float]:
+    """K → ε(K), two to ten thousand classes."""
+    counts = sorted({round(2 * 5000 ** (step / 40)) for step in range(41)})
+    return {count: logit_bias(count) for count in counts}
+
+
 def component_name(given: str) -> str:
     """`path/to/file.py[:name]` → an import path, with the file's folder made importable."""
     path, _, name = given.partition(":")

@@ -42,7 +42,7 @@ def calibrate(
         found = calibration_of(loss, from_classes, to_classes, parameter, given, changed)
     show(calibration_lines(found))
     if plot:
-        _write_figure(plot, calibration_curves(found))
+        _write_figures(plot, calibration_curves(found))
 
 
 @app.command("check-loss", epilog="Example: orchestrator check-loss my_loss.py --set p=3")
@@ -65,7 +65,7 @@ def check_loss(
     show(check_lines(choice, findings))
     if plot:
         compared = (choice, *map(Choice, YARDSTICKS))
-        _write_figure(plot, [error_curve(one, k) for one in compared for k in (10, 1000)])
+        _write_figures(plot, [error_curve(one, k) for one in compared for k in (10, 1000)])
     if any(finding.passed is False for finding in findings):
         raise typer.Exit(BAD_INPUT)
 
@@ -78,7 +78,7 @@ def theory(
     plot: PlotPath = None,
 ) -> None:
     """Show the numbers that need no training: ε(K), ⟨δ_k⟩(0) of every loss, IMAE's variances."""
-    from orchestrator.theory import error_curve, theory_lines
+    from orchestrator.theory import error_curve, logit_biases, theory_lines
     from trainables.config import Choice
     from trainables.losses import LOSSES
 
@@ -86,11 +86,21 @@ def theory(
     show(theory_lines(counts))
     if plot:
         losses = [Choice(name) for name in LOSSES.names()]
-        _write_figure(plot, [error_curve(loss, k) for loss in losses for k in counts])
+        curves = [error_curve(loss, k) for loss in losses for k in counts]
+        _write_figures(plot, curves, logit_biases())
 
 
-def _write_figure(path: Path, curves: list[ErrorCurve]) -> None:
-    from storage.reporting.figures.early_learning import early_learning_figure
+def _write_figures(
+    path: Path, curves: list[ErrorCurve], biases: dict[int, float] | None = None
+) -> None:
+    """One page that opens offline: ⟨δ_k⟩(z_k), and ε(K) where it is asked for."""
+    from storage.reporting.figures.early_learning import early_learning_figure, logit_bias_figure
 
-    early_learning_figure(curves).write_html(path, include_plotlyjs=True)
+    page = early_learning_figure(curves).to_html(include_plotlyjs=True)
+    if biases:
+        figure = logit_bias_figure(list(biases), list(biases.values()))
+        page = page.replace(
+            "</body>", f"{figure.to_html(full_html=False, include_plotlyjs=False)}</body>"
+        )
+    path.write_text(page, encoding="utf-8")
     show([f"written: {path}"])

@@ -96,3 +96,16 @@ def test_names_and_columns() -> None:
     assert component_name("package.module:loss") == "package.module:loss"
     assert described(Choice.of("gce", q=0.7, logit_bias=0.0, logit_bias_epochs=11)) == "gce(q=0.7)"
     assert list(columns(("a", "b"), [("long", "1")])) == ["a     b", "────  ─", "long  1"]
+
+
+def test_the_logit_bias_grows_with_the_class_count(tmp_path: Path) -> None:
+    from orchestrator.theory import logit_biases
+
+    biases = logit_biases()
+    assert (min(biases), max(biases)) == (2, 10_000)
+    assert list(biases.values()) == sorted(biases.values())
+    page = tmp_path / "theory.html"
+    assert run("theory", "--classes", "10", "--plot", str(page)).exit_code == 0
+    text = page.read_text(encoding="utf-8")
+    assert text.count("Plotly.newPlot(") == 2
+    assert "logit bias \\u03b5" in text or "logit bias ε" in text

@@ -1,4 +1,4 @@
-"""The pull on the labelled logit at initialisation, ⟨δ_k⟩(z_k), over the law of that logit."""
+"""How learning starts: ⟨δ_k⟩(z_k) over the law of the labelled logit, and the logit bias ε(K)."""
 
 from __future__ import annotations
 
@@ -37,6 +37,25 @@ def early_learning_figure(curves: Sequence[ErrorCurve]) -> go.Figure:
         "xaxis": {"title": {"text": "labelled logit z<sub>k</sub>"}},
         "yaxis": {"title": {"text": "mean backpropagation error ⟨δ<sub>k</sub>⟩"}},
         "yaxis2": {"overlaying": "y", "side": "right", "visible": False, "range": [0, 1]},
+    }
+    figure.update_layout(layout(axes))
+    return figure
+
+
+def logit_bias_figure(class_counts: Sequence[int], biases: Sequence[float]) -> go.Figure:
+    """ε against K, of equal length."""
+    colour, _, symbol = look(0)
+    figure = go.Figure()
+    figure.add_scatter(
+        x=class_counts,
+        y=biases,
+        mode="lines+markers",
+        line={"color": colour},
+        marker={"symbol": symbol, "size": 5},
+    )
+    axes: dict[str, dict[str, Any]] = {
+        "xaxis": {"title": {"text": "number of classes K"}, "type": "log"},
+        "yaxis": {"title": {"text": "logit bias ε"}},
     }
     figure.update_layout(layout(axes))
     return figure

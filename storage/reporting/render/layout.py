@@ -174,6 +174,6 @@ def _provenance_section(report: Report) -> Section:
     lines = (
         f"study {origin.source}, SHA-256 {origin.source_sha256[:16]}…",
         *overrides,
-        f"launch {origin.launch}, code {origin.code_version}",
+        f"launch {origin.launch}, code {origin.code_version[:12]}",
     )
     return Section("Provenance", notes=printables(lines))
