@@ -81,6 +81,7 @@ def finished_attempt(
         initial_weights_sha256=result.initial_weights_sha256,
         seconds=result.seconds,
         peak_memory_bytes=result.peak_memory_bytes,
+        num_broken_images=result.num_broken_images,
         resumed_from_epoch=result.resumed_from_epoch,
         device=result.device,
         curves=curves_of(result.epochs),

@@ -51,6 +51,7 @@ class Attempt:
     initial_weights_sha256: str | None = None
     seconds: float | None = None
     peak_memory_bytes: int | None = None
+    num_broken_images: int | None = None
     resumed_from_epoch: int | None = None
     error_class: str | None = None
     error_type: str | None = None

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 VERSION_KEY = b"orchestrator.schema_version"
 """Metadata of every file: the schema version it was written with."""
 
@@ -92,6 +92,7 @@ FACTS = (
     Column("initial_weights_sha256", TEXT, "digest of the initial weights"),
     Column("seconds", REAL, "wall time of the whole run", "seconds"),
     Column("peak_memory_bytes", WHOLE, "peak device memory, or resident set on a CPU", "bytes"),
+    Column("num_broken_images", WHOLE, "images that could not be decoded and were blank"),
     Column("resumed_from_epoch", WHOLE, "last epoch of the checkpoint it went on from, else NULL"),
 )
 

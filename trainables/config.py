@@ -134,6 +134,7 @@ class TrainingResult:
         device: human name of the device.
         seconds: wall time of the whole run, all attempts' training epochs included.
         peak_memory_bytes: peak device memory (CUDA) or peak resident set of the process (CPU).
+        num_broken_images: images that could not be decoded and were blank.
         resumed_from_epoch: last epoch of the checkpoint the run went on from, None if it ran whole.
     """
 
@@ -149,6 +150,7 @@ class TrainingResult:
     device: str
     seconds: float
     peak_memory_bytes: int
+    num_broken_images: int = 0
     resumed_from_epoch: int | None = None
 
 

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from trainables.augment import Augmentation
 from trainables.config import Precision
+from trainables.image_source import ImageSource
 from trainables.losses import Loss
 from trainables.losses.logit_bias import add_logit_bias
 from trainables.networks import Network
@@ -69,7 +70,7 @@ class TrainingData:
     """What the batches of one epoch are cut from.
 
     Args:
-        images: uint8 [N, C, H, W], shared by the members.
+        images: N images, shared by the members.
         true: int64 [N].
         given: int64 [S, N].
         weights: float32 [S, N]; None for 1 throughout.
@@ -77,33 +78,28 @@ class TrainingData:
         augmentations: each with its draws, [S, N, …] in the order of the batches.
     """
 
-    images: Tensor
+    images: ImageSource
     true: Tensor
     given: Tensor
     weights: Tensor | None
     order: Tensor
     augmentations: Sequence[tuple[Augmentation, Tensor]]
 
-    def batches(self, batch_size: int) -> Iterator[Batch]:
-        """All batches in order, the last one as short as it comes."""
-        for start in range(0, self.order.shape[1], batch_size):
-            part = slice(start, start + batch_size)
-            chosen = self.order[:, part]
-            images = gather_images(self.images, chosen.flatten())
+    def batches(self, batch_size: int, first: int = 0) -> Iterator[Batch]:
+        """All batches from the `first` on, in order, the last one as short as it comes."""
+        starts = range(first * batch_size, self.order.shape[1], batch_size)
+        parts = [slice(start, start + batch_size) for start in starts]
+        chosen = [self.order[:, part] for part in parts]
+        pictures = self.images.batches(positions.flatten() for positions in chosen)
+        for part, positions, images in zip(parts, chosen, pictures, strict=True):
             for augmentation, draws in self.augmentations:
                 images = augmentation.apply(images, draws[:, part].flatten(0, 1))
             yield Batch(
-                images.view(*chosen.shape, *images.shape[1:]),
-                self.given.gather(1, chosen),
-                self.true[chosen],
-                None if self.weights is None else self.weights.gather(1, chosen),
+                images.view(*positions.shape, *images.shape[1:]),
+                self.given.gather(1, positions),
+                self.true[positions],
+                None if self.weights is None else self.weights.gather(1, positions),
             )
-
-
-def gather_images(images: Tensor, chosen: Tensor) -> Tensor:
-    """The images `chosen` (int64 [B]) on the device of `chosen`, wherever they lie."""
-    gathered = images[chosen.to(images.device)]
-    return gathered.contiguous().to(chosen.device, non_blocking=True)
 
 
 class TrainingSums:
@@ -184,7 +180,6 @@ class Learner:
 
     def logits(self, images: Tensor) -> Tensor:
         """uint8 [S, B, C, H, W] ([1, B, …]: the same images for all) → float32 [S, B, K]."""
-        images = images.to(self.preprocess.offset.device, non_blocking=True)
         with self.arithmetic():
             inputs = self.preprocess(images.flatten(0, 1))
             logits: Tensor = self.network(inputs.view(images.shape))

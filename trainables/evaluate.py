@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from trainables.engine import Learner
+from trainables.image_source import ImageSource
 
 TOP = 5
 BATCH_ON_GPU, BATCH_ON_CPU, BATCH_ON_CPU_CONVOLUTIONAL = 2000, 1000, 128
@@ -27,8 +28,8 @@ class TestFigures:
 
 
 @torch.no_grad()
-def evaluate(learner: Learner, images: Tensor, labels: Tensor) -> list[TestFigures]:
-    """Figures of each member on images uint8 [N, C, H, W] with true labels int64 [N]."""
+def evaluate(learner: Learner, images: ImageSource, labels: Tensor) -> list[TestFigures]:
+    """Figures of each member on N images with true labels int64 [N]."""
     sums = torch.zeros(learner.network.num_members, 3, dtype=torch.float64, device=labels.device)
     for part, logits in predictions(learner, images):
         true = labels[part].expand(logits.shape[:2])
@@ -41,13 +42,16 @@ def evaluate(learner: Learner, images: Tensor, labels: Tensor) -> list[TestFigur
     return [TestFigures(*row) for row in (sums / len(labels)).tolist()]
 
 
-def predictions(learner: Learner, images: Tensor) -> Iterator[tuple[slice, Tensor]]:
+def predictions(learner: Learner, images: ImageSource) -> Iterator[tuple[slice, Tensor]]:
     """Logits float32 [S, B, K] part by part, in evaluation mode; training mode afterwards."""
     batch_size = _batch_size(learner)
+    device = learner.preprocess.offset.device
+    starts = range(0, len(images), batch_size)
+    ends = [min(start + batch_size, len(images)) for start in starts]
+    parts = [torch.arange(*pair, device=device) for pair in zip(starts, ends, strict=True)]
     learner.network.eval()
-    for start in range(0, len(images), batch_size):
-        part = slice(start, start + batch_size)
-        yield part, learner.logits(images[part].unsqueeze(0))
+    for start, batch in zip(starts, images.batches(parts), strict=True):
+        yield slice(start, start + len(batch)), learner.logits(batch.unsqueeze(0))
     learner.network.train()
 
 

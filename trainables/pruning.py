@@ -14,14 +14,15 @@ from torch import Tensor
 
 from trainables.engine import Learner
 from trainables.evaluate import predictions
+from trainables.image_source import ImageSource
 from trainables.losses import PruningLoss
 
 
 @torch.no_grad()
 def kept_samples(
-    learner: Learner, images: Tensor, due: Mapping[int, tuple[PruningLoss, Tensor]]
+    learner: Learner, images: ImageSource, due: Mapping[int, tuple[PruningLoss, Tensor]]
 ) -> dict[int, Tensor]:
-    """One pass over the training images uint8 [N, C, H, W], without augmentation.
+    """One pass over the training images, without augmentation.
 
     Args:
         due: member → its loss and the labels int64 [N] it is trained on.

@@ -1,6 +1,6 @@
-"""A data set as tensors, loaded once per worker process and never written to.
+"""A data set on the device, loaded once per worker process and never written to.
 
-On the device, unless the data set is too large for any: then its images stay memory mapped.
+Labels always; images too, unless the data set is a folder of files, too large for any memory.
 """
 
 from __future__ import annotations
@@ -16,42 +16,42 @@ from torch import Tensor
 
 from trainables.config import Choice
 from trainables.datasets import DatasetInfo, load_dataset
+from trainables.datasets.image_files import ImageFiles
+from trainables.image_source import ImageSource, ResidentImages, StreamedImages
 
 
 @dataclass(frozen=True)
 class ResidentData:
-    """Images uint8 [N, C, H, W] and true labels int64 [N] of both splits.
-
-    Labels lie on the device; images too, or memory mapped on the host if the data set is large.
-    """
+    """Images and true labels int64 [N] of both splits."""
 
     info: DatasetInfo
-    train_images: Tensor
+    train_images: ImageSource
     train_labels: Tensor
-    test_images: Tensor
+    test_images: ImageSource
     test_labels: Tensor
+
+    @property
+    def num_broken_images(self) -> int:
+        """Images of both splits that could not be decoded and were blank."""
+        return self.train_images.num_broken + self.test_images.num_broken
 
 
 @lru_cache(maxsize=2)
 def resident_data(dataset: Choice, data_root: Path, device: str) -> ResidentData:
     """The data set on `device`; the last two asked for stay there. Raises DatasetError."""
     info, arrays = load_dataset(dataset, data_root)
-    place = _mapped if info.is_large else _resident
     return ResidentData(
         info,
-        place(arrays.train_images, device),
+        _source(arrays.train_images, device),
         torch.from_numpy(np.array(arrays.train_labels)).to(device),
-        place(arrays.test_images, device),
+        _source(arrays.test_images, device),
         torch.from_numpy(np.array(arrays.test_labels)).to(device),
     )
 
 
-def _resident(images: NDArray[np.uint8], device: str) -> Tensor:
-    """uint8 [N, H, W, C] → contiguous uint8 [N, C, H, W] on the device."""
-    return torch.from_numpy(np.array(images.transpose(0, 3, 1, 2), order="C")).to(device)
-
-
-def _mapped(images: NDArray[np.uint8], device: str) -> Tensor:
-    """uint8 [N, H, W, C] → the same memory as [N, C, H, W]; a batch is read when it is gathered."""
-    del device
-    return torch.from_numpy(images).permute(0, 3, 1, 2)
+def _source(images: NDArray[np.uint8] | ImageFiles, device: str) -> ImageSource:
+    """From uint8 [N, H, W, C], in memory or in files."""
+    if isinstance(images, ImageFiles):
+        return StreamedImages(images, device)
+    planes = np.array(images.transpose(0, 3, 1, 2), order="C")
+    return ResidentImages(torch.from_numpy(planes).to(device))

@@ -254,6 +254,7 @@ class _Run:
             device=_device_name(self.device),
             seconds=member.seconds,
             peak_memory_bytes=_peak_memory_bytes(self.device),
+            num_broken_images=self.data.num_broken_images,
             resumed_from_epoch=member.resumed_from_epoch,
         )
 

@@ -1,27 +1,40 @@
-"""Verbs about data sets: list, check."""
+"""Verbs about data sets: list, check, pack."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orchestrator.cli.app import DAMAGED, app
-from orchestrator.cli.options import DataRoot
+from orchestrator.cli.options import DataRoot, DataSettings
 from orchestrator.cli.output import one_line_errors, show
+
+if TYPE_CHECKING:
+    from trainables.config import Choice
+    from trainables.datasets import DatasetInfo, ImageArrays
 
 data = typer.Typer(
     help="What data sets there are, and whether they are here.", no_args_is_help=True
 )
 app.add_typer(data, name="data")
 
-NEED_PARAMETERS = ("parquet",)
+NEED_PARAMETERS = ("parquet", "folder")
 """Known only once a study names a folder."""
+
+TABLE_WIDTH = 110
+
+MOST_NAMES = 5
+"""Files named one by one before they are only counted."""
+
+DatasetName = Annotated[str, typer.Argument(help="Name of a data set, see `data list`.")]
 
 
 @data.command("list", epilog="Example: orchestrator data list --data-root ~/data")
 def list_datasets(data_root: DataRoot = None) -> None:
-    """Every data set with its classes and images, and whether its files are here."""
+    """Every data set: classes, images, licence, how to get it, and whether it is here."""
     from rich.console import Console
     from rich.table import Table
 
@@ -29,7 +42,10 @@ def list_datasets(data_root: DataRoot = None) -> None:
     from trainables.datasets import DATASETS, dataset_info, default_data_root, locate
 
     root = data_root or default_data_root()
-    table = Table("data set", "classes", "image", "training images", f"under {root}", box=None)
+    table = Table(box=None)
+    table.add_column("data set", no_wrap=True)
+    for title in ("classes", "image", "training", "test", "licence", "origin", "files"):
+        table.add_column(title)
     for name in DATASETS.names():
         if name in NEED_PARAMETERS:
             continue
@@ -37,47 +53,105 @@ def list_datasets(data_root: DataRoot = None) -> None:
         table.add_row(
             name,
             str(info.num_classes),
-            " × ".join(map(str, info.image_shape)),
-            f"{info.num_train:,}" if info.num_train else "by its lists",
-            "here" if not presence.missing else f"{len(presence.missing)} files missing",
+            "×".join(map(str, info.image_shape)),
+            *(f"{count:,}" if count else "as listed" for count in (info.num_train, info.num_test)),
+            info.licence,
+            info.origin,
+            "here" if not presence.missing else f"{len(presence.missing)} missing",
         )
-    Console().print(table)
+    show([f"data root {root}"])
+    console = Console()
+    console.width = max(console.width, TABLE_WIDTH)  # rather run over than break the words
+    console.print(table)
 
 
 @data.command("check", epilog="Example: orchestrator data check cifar10 --data-root ~/data")
 def check_dataset(
-    name: Annotated[str, typer.Argument(help="Name of a data set, see `data list`.")],
-    data_root: DataRoot = None,
+    name: DatasetName, settings: DataSettings = None, data_root: DataRoot = None
 ) -> None:
-    """Read a data set whole and count it; exit code 4 if files are missing or damaged.
+    """Count a data set and look for every file; exit code 4 if anything is missing or damaged.
 
-    Nothing is downloaded. Data sets that are packed or decoded once are so by this.
+    Nothing is downloaded. Images in files of their own are looked for, not decoded.
     """
-    import numpy as np
+    info, arrays = opened(name, settings, data_root)
+    show(count_lines(info, arrays))
+    problems = list(problems_of(info, arrays))
+    show(problems)
+    if problems:
+        raise typer.Exit(DAMAGED)
 
+
+@data.command("pack", epilog="Example: orchestrator data pack webvision --data-root /data")
+def pack_dataset(
+    name: DatasetName, settings: DataSettings = None, data_root: DataRoot = None
+) -> None:
+    """Decode all images of a large data set once into one file; later epochs only copy bytes.
+
+    Numbers do not change by it. Can be interrupted and goes on where it stopped.
+    """
+    from rich.progress import Progress
+
+    from trainables.datasets import DatasetError, default_data_root
+    from trainables.datasets.image_files import ImageFiles
+    from trainables.datasets.packing import pack, packed_bytes
+
+    info, arrays = opened(name, settings, data_root)
+    with one_line_errors(DatasetError), Progress() as bars:
+        for split, images in (("training", arrays.train_images), ("test", arrays.test_images)):
+            if not isinstance(images, ImageFiles):
+                raise DatasetError(f"{info.name} fits into memory: there is nothing to pack")
+            gigabytes = packed_bytes(images) / 1e9
+            bar = bars.add_task(f"{split} images, {gigabytes:.1f} GB", total=len(images))
+            for done in pack(images, data_root or default_data_root()):
+                bars.update(bar, completed=done)
+
+
+def opened(
+    name: str, settings: list[str] | None, data_root: Path | None
+) -> tuple[DatasetInfo, ImageArrays]:
+    """A data set that is here, or a line that says what is not and exit code 4."""
+    from orchestrator.source import StudyError, read_settings
     from trainables.config import Choice
     from trainables.datasets import DatasetError, default_data_root, load_dataset, locate
     from trainables.registry import ComponentError
 
     root = data_root or default_data_root()
-    with one_line_errors(ComponentError):
-        presence = locate(Choice(name), root)
+    with one_line_errors(ComponentError, StudyError):
+        choice: Choice = Choice.of(name, read_settings(settings or ()))
+        presence = locate(choice, root)
     if presence.missing:
         show([f"{name}: missing under {root}: {', '.join(presence.missing)}", *presence.accepted])
         raise typer.Exit(DAMAGED)
     try:
-        info, arrays = load_dataset(Choice(name), root)
+        return load_dataset(choice, root)
     except DatasetError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(DAMAGED) from None
+
+
+def count_lines(info: DatasetInfo, arrays: ImageArrays) -> Iterator[str]:
+    """How many images of how many classes each split has."""
+    import numpy as np
+
     for split, labels in (("training", arrays.train_labels), ("test", arrays.test_labels)):
         counts = np.bincount(labels, minlength=info.num_classes)
-        show(
-            [
-                f"{name}: {len(labels):,} {split} images of {np.count_nonzero(counts)} classes, "
-                f"{counts.min():,} to {counts.max():,} each"
-            ]
+        yield (
+            f"{info.name}: {len(labels):,} {split} images of {np.count_nonzero(counts)} classes, "
+            f"{counts.min():,} to {counts.max():,} each"
         )
-    if info.num_train and len(arrays.train_labels) != info.num_train:
-        show([f"{name}: {info.num_train:,} training images were expected"])
-        raise typer.Exit(DAMAGED)
+
+
+def problems_of(info: DatasetInfo, arrays: ImageArrays) -> Iterator[str]:
+    """Where counts differ from the published ones, and files that are not there."""
+    from trainables.datasets.image_files import ImageFiles
+
+    expected: Mapping[str, int | None] = {"training": info.num_train, "test": info.num_test}
+    splits = {"training": arrays.train_images, "test": arrays.test_images}
+    for split, images in splits.items():
+        count = expected[split]
+        if count and len(images) != count:
+            yield f"{info.name}: {count:,} {split} images were published, {len(images):,} are here"
+        if isinstance(images, ImageFiles) and (missing := images.missing()):
+            more = f" and {len(missing) - MOST_NAMES:,} more" if len(missing) > MOST_NAMES else ""
+            named = ", ".join(missing[:MOST_NAMES])
+            yield f"{info.name}: {split} images missing in {images.folder}: {named}{more}"

@@ -69,6 +69,10 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", help="name=value, a parameter of the loss; may be repeated."),
 ]
+DataSettings = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="name=value, a parameter of the data set; may be repeated."),
+]
 PlotPath = Annotated[
     Path | None, typer.Option("--plot", help="Write ⟨δ_k⟩(z_k) as an interactive figure (HTML).")
 ]

@@ -31,8 +31,10 @@ def test_the_list_says_what_is_here(run, tmp_path: Path) -> None:
 def test_a_check_counts_what_is_there(run, tmp_path: Path) -> None:
     write_webvision(tmp_path)
     checked = run("check", "webvision", "--data-root", tmp_path)
-    assert checked.exit_code == 0, checked.output
-    assert "23 training images of 3 classes, 0 to 8 each" in checked.output
+    assert checked.exit_code == 4, "fewer than were published"
+    assert "24 training images of 3 classes, 0 to 8 each" in checked.output
+    assert "50,000 test images were published, 8 are here" in checked.output
+    assert "missing in" not in checked.output
     small = run("check", "fashion-mnist-small")
     assert "10,000 training images of 10 classes, 1,000 to 1,000 each" in small.output
 
@@ -46,6 +48,30 @@ def test_what_is_missing_or_damaged_ends_with_4(run, tmp_path: Path) -> None:
     damaged = run("check", "webvision", "--data-root", tmp_path)
     assert damaged.exit_code == 4
     assert "val_filelist.txt:1: not 'path label'" in damaged.output
+
+
+def test_files_that_are_not_there_are_named_and_counted(run, tmp_path: Path) -> None:
+    folder = write_webvision(tmp_path)
+    for index in range(2, 9):
+        (folder / f"google/q{index % 3:04d}/image {index}.jpg").unlink()
+    checked = run("check", "webvision", "--data-root", tmp_path)
+    assert checked.exit_code == 4
+    assert "google/q0002/image 2.jpg" in checked.output
+    assert "and 2 more" in checked.output
+    packed = run("pack", "webvision", "--data-root", tmp_path)
+    assert packed.exit_code == 2
+    assert "is in the list and not in the folder" in packed.output
+
+
+def test_packing_is_for_files(run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORCHESTRATOR_CACHE", str(tmp_path / "cache"))
+    write_webvision(tmp_path)
+    packed = run("pack", "webvision", "--set", "classes=50", "--data-root", tmp_path)
+    assert packed.exit_code == 0, packed.output
+    assert len(list((tmp_path / "cache").rglob("images.u8"))) == 2
+    small = run("pack", "fashion-mnist-small")
+    assert small.exit_code == 2
+    assert "there is nothing to pack" in small.output
 
 
 def test_an_unknown_name_is_one_line(run, tmp_path: Path) -> None:

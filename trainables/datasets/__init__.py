@@ -11,13 +11,16 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trainables.config import Choice
 from trainables.registry import Parameter, ParameterError, Range, Registry
+
+if TYPE_CHECKING:
+    from trainables.datasets.image_files import ImageFiles
 
 
 @dataclass(frozen=True)
@@ -34,8 +37,9 @@ class DatasetInfo:
         similar_classes: class → the class its images are mistaken for, the map of asymmetric noise
             as the literature draws it for this data set; empty if there is none.
         superclasses: K superclass indices, empty if there are none.
-        num_train: training images; None if the files decide.
-        is_large: images stay on disk, memory mapped, and go to the device batch by batch.
+        num_train, num_test: images of each split as published; None if the files decide.
+        licence: under which its images may be used.
+        origin: where it comes from: downloaded by itself, or how to get it.
     """
 
     name: str
@@ -47,16 +51,18 @@ class DatasetInfo:
     similar_classes: Mapping[int, int] = field(default_factory=dict)
     superclasses: tuple[int, ...] = ()
     num_train: int | None = None
-    is_large: bool = False
+    num_test: int | None = None
+    licence: str = ""
+    origin: str = ""
 
 
 @dataclass(frozen=True)
 class ImageArrays:
-    """Images uint8 [N, H, W, C] and labels int64 [N] of both splits."""
+    """Images uint8 [N, H, W, C], in memory or in files, and labels int64 [N] of both splits."""
 
-    train_images: NDArray[np.uint8]
+    train_images: NDArray[np.uint8] | ImageFiles
     train_labels: NDArray[np.int64]
-    test_images: NDArray[np.uint8]
+    test_images: NDArray[np.uint8] | ImageFiles
     test_labels: NDArray[np.int64]
 
 
@@ -104,7 +110,9 @@ DATASETS: Registry[Dataset] = Registry(
         "mnist": "trainables.datasets.mnist",
         "cifar10": "trainables.datasets.cifar",
         "cifar100": "trainables.datasets.cifar",
+        "clothing1m": "trainables.datasets.clothing1m",
         "parquet": "trainables.datasets.parquet_folder",
+        "folder": "trainables.datasets.class_folders",
         "synthetic": "trainables.datasets.synthetic",
         "webvision": "trainables.datasets.webvision",
     },
@@ -178,9 +186,12 @@ def _evenly(labels: NDArray[np.int64], choice: Choice, parameter: str) -> slice 
     return np.sort(np.lexsort((labels, rank_within_class))[:size])
 
 
-def _with_statistics(info: DatasetInfo, images: NDArray[np.uint8]) -> DatasetInfo:
-    """`info` with mean and standard deviation per channel, from the images if it has none."""
-    if info.mean:
+def _with_statistics(info: DatasetInfo, images: NDArray[np.uint8] | ImageFiles) -> DatasetInfo:
+    """`info` with mean and standard deviation per channel, from the images if it has none.
+
+    Images in files are too many to look at, so their data sets declare statistics.
+    """
+    if info.mean or not isinstance(images, np.ndarray):
         return info
     levels = np.arange(256) / 255
     mean, std = [], []
@@ -192,7 +203,7 @@ def _with_statistics(info: DatasetInfo, images: NDArray[np.uint8]) -> DatasetInf
 
 
 def _check_split(
-    info: DatasetInfo, split: str, images: NDArray[np.uint8], labels: NDArray[np.int64]
+    info: DatasetInfo, split: str, images: NDArray[np.uint8] | ImageFiles, labels: NDArray[np.int64]
 ) -> None:
     """Raise DatasetError unless images and labels are what `info` says."""
     channels, height, width = info.image_shape

@@ -95,6 +95,9 @@ CIFAR10 = DatasetInfo(
     # truck → automobile, bird → airplane, deer → horse, cat ↔ dog.
     similar_classes={9: 1, 2: 0, 4: 7, 3: 5, 5: 3},
     num_train=50_000,
+    num_test=10_000,
+    licence="not stated",
+    origin="downloaded",
 )
 
 CIFAR100 = DatasetInfo(
@@ -107,6 +110,9 @@ CIFAR100 = DatasetInfo(
     similar_classes=next_within_superclass(CIFAR100_SUPERCLASSES),
     superclasses=CIFAR100_SUPERCLASSES,
     num_train=50_000,
+    num_test=10_000,
+    licence="not stated",
+    origin="downloaded",
 )
 
 
@@ -215,8 +221,8 @@ class CIFARDataset:
         """Raise DatasetError unless these are the original images, with one label per image."""
         counts = np.bincount(arrays.train_labels), np.bincount(arrays.test_labels)
         if (
-            _pixels_sha256(arrays.train_images) != self.train_pixels_sha256
-            or _pixels_sha256(arrays.test_images) != self.test_pixels_sha256
+            _pixels_sha256(np.asarray(arrays.train_images)) != self.train_pixels_sha256
+            or _pixels_sha256(np.asarray(arrays.test_images)) != self.test_pixels_sha256
             or any(len(count) != self.info.num_classes or np.ptp(count) for count in counts)
         ):
             raise DatasetError(

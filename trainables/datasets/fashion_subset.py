@@ -26,7 +26,13 @@ class ShippedFashionMNIST:
     Source: Xiao, Rasul & Vollgraf, Fashion-MNIST (arXiv 1708.07747), MIT licence.
     """
 
-    info = replace(FASHION_MNIST, name="fashion-mnist-small", num_train=10_000)
+    info = replace(
+        FASHION_MNIST,
+        name="fashion-mnist-small",
+        num_train=10_000,
+        num_test=2_000,
+        origin="shipped",
+    )
 
     def load(self, data_root: Path) -> ImageArrays:
         """Read from the package; `data_root` is not needed."""

@@ -28,28 +28,46 @@ class FileList:
         kept = np.flatnonzero(self.labels < num_classes)
         return FileList(tuple(self.paths[index] for index in kept), self.labels[kept])
 
+    def by_name(self) -> dict[str, int]:
+        """Name → label."""
+        return dict(zip(self.paths, self.labels.tolist(), strict=True))
+
 
 def read_file_list(path: Path, num_classes: int) -> FileList:
-    """Read a list. Raises DatasetError, which names the line."""
+    """Read a list of `path label`. Raises DatasetError, which names the line."""
     paths: list[str] = []
     labels: list[int] = []
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{path} cannot be read: {error}") from error
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
+    for number, line in _lines(path):
         name, _, label = line.rstrip().rpartition(" ")
         if not name or not label.isdecimal():
             raise DatasetError(f"{path}:{number}: not 'path label': {line[:80]!r}")
         if int(label) >= num_classes:
             raise DatasetError(f"{path}:{number}: label {label}, but there are {num_classes}")
-        where = PurePosixPath(name)
-        if where.is_absolute() or ".." in where.parts:
-            raise DatasetError(f"{path}:{number}: {name[:80]!r} leaves the folder of the images")
-        paths.append(name)
+        paths.append(_inside(name, path, number))
         labels.append(int(label))
-    if not paths:
-        raise DatasetError(f"{path} names no image")
     return FileList(tuple(paths), np.array(labels, dtype=np.int64))
+
+
+def read_names(path: Path) -> tuple[str, ...]:
+    """Read a list of paths without labels. Raises DatasetError, which names the line."""
+    return tuple(_inside(line.strip(), path, number) for number, line in _lines(path))
+
+
+def _lines(path: Path) -> list[tuple[int, str]]:
+    """Lines that are not empty, with their numbers; at least one."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(f"{path} cannot be read: {error}") from error
+    numbered = [(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
+    if not numbered:
+        raise DatasetError(f"{path} names no image")
+    return numbered
+
+
+def _inside(name: str, path: Path, number: int) -> str:
+    """`name`, if it stays in the folder of the images."""
+    where = PurePosixPath(name)
+    if where.is_absolute() or ".." in where.parts:
+        raise DatasetError(f"{path}:{number}: {name[:80]!r} leaves the folder of the images")
+    return name

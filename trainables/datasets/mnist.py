@@ -48,6 +48,9 @@ FASHION_MNIST = DatasetInfo(
     # Zhang & Sabuncu 2018: boot → sneaker → sandal, pullover → shirt, coat ↔ dress.
     similar_classes={9: 7, 7: 5, 2: 6, 4: 3, 3: 4},
     num_train=60_000,
+    num_test=10_000,
+    licence="MIT",
+    origin="downloaded",
 )
 
 MNIST = DatasetInfo(
@@ -60,6 +63,9 @@ MNIST = DatasetInfo(
     # Ma et al. 2020 and the codes that follow it: 7 → 1, 2 → 7, 3 → 8, 5 ↔ 6.
     similar_classes={7: 1, 2: 7, 3: 8, 5: 6, 6: 5},
     num_train=60_000,
+    num_test=10_000,
+    licence="CC BY-SA 3.0",
+    origin="downloaded",
 )
 
 

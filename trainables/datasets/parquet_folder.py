@@ -51,7 +51,8 @@ class ParquetFolder:
     @property
     def info(self) -> DatasetInfo:
         if self.like is not None:
-            return replace(dataset_info(Choice(self.like)), name=self.path)
+            like = dataset_info(Choice(self.like))
+            return replace(like, name=self.path, num_train=None, num_test=None, origin="")
         if self.num_classes is None:
             raise ParameterError("needed unless `like` is given", key="num_classes")
         if len(self.image_shape) != 3 or self.image_shape[0] not in (1, 3):

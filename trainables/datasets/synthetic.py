@@ -36,7 +36,14 @@ class Synthetic:
 
     @property
     def info(self) -> DatasetInfo:
-        return replace(dataset_info(Choice(self.like)), name="synthetic", num_train=self.images)
+        return replace(
+            dataset_info(Choice(self.like)),
+            name="synthetic",
+            num_train=self.images,
+            num_test=max(1, self.images // 2),
+            licence="",
+            origin="drawn",
+        )
 
     def load(self, data_root: Path) -> ImageArrays:
         """Drawn, not read; `data_root` is not needed."""

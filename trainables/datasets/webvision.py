@@ -14,7 +14,8 @@ from trainables.datasets import (
     missing_files,
 )
 from trainables.datasets.file_list import read_file_list
-from trainables.datasets.packed import packed_images
+from trainables.datasets.image_files import Broken
+from trainables.datasets.packing import image_files
 from trainables.registry import Range
 
 NUM_CLASSES, SIZE = 1000, 224
@@ -25,18 +26,20 @@ TEST_FOLDERS = ("val_images_256", "val_images")
 @DATASETS.register("webvision")
 @dataclass(frozen=True)
 class WebVision:
-    """The Google part and the validation set, packed once to 224 × 224 (150 kB an image).
+    """The Google part and the validation set at 224 × 224.
 
     Labels are what was searched for, so a part of them is wrong; nobody knows which. Statistics are
     those of ImageNet.
 
     Args:
         classes: the first so many classes; 50 is the usual "mini" subset.
+        broken: what to make of an image that cannot be decoded: blank and counted, or stop.
 
     Source: Li et al., WebVision Database (arXiv 1708.02862); non-commercial research only.
     """
 
     classes: Annotated[int, Range(2, NUM_CLASSES)] = NUM_CLASSES
+    broken: Broken = "blank"
 
     @property
     def info(self) -> DatasetInfo:
@@ -47,21 +50,25 @@ class WebVision:
             mean=(0.485, 0.456, 0.406),
             std=(0.229, 0.224, 0.225),
             class_names=tuple(f"class {index}" for index in range(self.classes)),
-            is_large=True,
+            num_test=50 * self.classes,
+            licence="research only",
+            origin="on request",
         )
 
     def load(self, data_root: Path) -> ImageArrays:
-        """Pack what is not packed yet. Raises DatasetError."""
+        """Read the lists; images are read when they are asked for. Raises DatasetError."""
         presence = self.locate(data_root)
         if presence.missing:
             raise missing_files("webvision", presence, "it has to be asked for")
         root = data_root / "webvision"
+        folder = next(root / name for name in TEST_FOLDERS if (root / name).is_dir())
         train = read_file_list(root / TRAIN_LIST, NUM_CLASSES).first_classes(self.classes)
         test = read_file_list(root / TEST_LIST, NUM_CLASSES).first_classes(self.classes)
-        folder = next(root / name for name in TEST_FOLDERS if (root / name).is_dir())
         return ImageArrays(
-            *packed_images("webvision-train", train, root, SIZE, data_root),
-            *packed_images("webvision-val", test, folder, SIZE, data_root),
+            image_files(root, train, SIZE, self.broken, data_root),
+            train.labels,
+            image_files(folder, test, SIZE, self.broken, data_root),
+            test.labels,
         )
 
     def locate(self, data_root: Path) -> Presence:

@@ -44,6 +44,41 @@ def write_webvision(root: Path, *, num_train: int = 24, num_test: int = 8) -> Pa
     return folder
 
 
+def write_clothing1m(root: Path, *, num_train: int = 20, num_test: int = 6) -> Path:
+    """`root/clothing1m` as published: lists of keys and labels, `images`; image 3 is broken."""
+    folder = root / "clothing1m"
+    keys: dict[str, list[str]] = {"noisy_train": [], "clean_train": [], "clean_val": []}
+    keys["clean_test"] = []
+    labels: dict[str, list[str]] = {"noisy": [], "clean": []}
+    counts = {"noisy_train": num_train, "clean_train": 4, "clean_val": 4, "clean_test": num_test}
+    index = 0
+    for part, count in counts.items():
+        for _ in range(count):
+            name = f"images/{index % 10}/{index:02d}/{index:06d},{index}.jpg"
+            write_jpeg(folder / name, index % 40, shape=(256, 200))
+            if index == 3:
+                (folder / name).write_bytes(BROKEN)
+            keys[part].append(name)
+            labels[part.partition("_")[0]].append(f"{name} {index % 14}")
+            index += 1
+    for part, lines in keys.items():
+        _write_list(folder / f"{part}_key_list.txt", lines)
+    for kind, lines in labels.items():
+        _write_list(folder / f"{kind}_label_kv.txt", lines)
+    return folder
+
+
+def write_class_folders(root: Path, *, images: int = 4) -> Path:
+    """`root/mine` with three classes in `train` and `val`, among files that are no images."""
+    for split in ("train", "val"):
+        for label, name in enumerate(("ant", "bee", "cat")):
+            for index in range(images):
+                path = root / "mine" / split / name / f"{index}.jpg"
+                write_jpeg(path, 10 * label + index, shape=(40, 50))
+            (root / "mine" / split / name / "notes.txt").write_text("no image")
+    return root / "mine"
+
+
 def _write_list(path: Path, lines: list[str]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(lines) + "\n")

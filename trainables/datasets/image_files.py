@@ -1,0 +1,120 @@
+"""Images in files of their own, too many for any memory: decoded when read, or packed before.
+
+Both ways give the same bytes. An image that cannot be decoded is blank and counted; a file that is
+not there is an error.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from trainables.datasets import DatasetError
+
+KEPT = 7 / 8
+"""Of the shorter side, cut out around the centre: 224 of 256, whatever the size of the image."""
+
+BLANK = 128
+"""Level of an image that cannot be decoded."""
+
+Broken = Literal["blank", "stop"]
+"""What to make of an image that cannot be decoded."""
+
+
+@dataclass(frozen=True)
+class ImageFiles:
+    """uint8 images [N, size, size, 3] that are read one by one.
+
+    Args:
+        folder: which the names are relative to.
+        names: N file names.
+        size: of every image after cutting and scaling.
+        on_broken: what to make of an image that cannot be decoded.
+        rows: int64 [N], where each image lies in `pixels`.
+        pixels: packed images uint8 [M, size, size, 3]; None to decode.
+        broken: names found to be broken so far.
+    """
+
+    folder: Path
+    names: Sequence[str]
+    size: int
+    on_broken: Broken
+    rows: NDArray[np.int64]
+    pixels: NDArray[np.uint8] | None = None
+    broken: set[str] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, folder: Path, names: Sequence[str], size: int, on_broken: Broken) -> ImageFiles:
+        """All images of a list, to be decoded."""
+        return cls(folder, names, size, on_broken, np.arange(len(names)))
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        return (len(self), self.size, self.size, 3)
+
+    def __getitem__(self, chosen: slice | NDArray[np.intp]) -> ImageFiles:
+        """Some of the images; nothing is read."""
+        positions = np.arange(len(self))[chosen]
+        names = [self.names[position] for position in positions]
+        return replace(self, names=names, rows=self.rows[chosen])
+
+    def read(self, position: int) -> NDArray[np.uint8]:
+        """One image, uint8 [size, size, 3].
+
+        Raises:
+            DatasetError: there is no such file, or it is broken and the study says: stop.
+        """
+        name = self.names[position]
+        if self.pixels is None and name not in self.broken:
+            image = decode(self.folder / name, self.size)
+            if image is not None:
+                return image
+            self.broken.add(name)
+        if self.on_broken == "stop" and name in self.broken:
+            raise DatasetError(f"{self.folder / name} cannot be decoded, and the study says: stop")
+        return blank(self.size) if self.pixels is None else self.pixels[self.rows[position]]
+
+    @property
+    def num_broken(self) -> int:
+        """Images that were blank when they were read."""
+        return sum(name in self.broken for name in self.names)
+
+    def missing(self) -> list[str]:
+        """Names without a file."""
+        return [name for name in self.names if not (self.folder / name).is_file()]
+
+
+def blank(size: int) -> NDArray[np.uint8]:
+    """What stands for an image that cannot be decoded."""
+    return np.full((size, size, 3), BLANK, np.uint8)
+
+
+def decode(path: Path, size: int) -> NDArray[np.uint8] | None:
+    """uint8 [size, size, 3]: RGB, the centre (7/8 of the shorter side) scaled; None if broken.
+
+    Grey, palette and CMYK images become RGB. A JPEG of at least twice the size that is needed is
+    decoded at half of it, a quarter, … Raises DatasetError if there is no such file.
+    """
+    try:
+        with Image.open(path) as image:
+            scale = size / (KEPT * min(image.size))
+            image.draft(None, (math.ceil(image.width * scale), math.ceil(image.height * scale)))
+            pixels = image if image.mode == "RGB" else image.convert("RGB")
+            side = max(1, round(KEPT * min(pixels.size)))
+            left, top = ((extent - side) // 2 for extent in pixels.size)
+            box = (left, top, left + side, top + side)
+            return np.array(pixels.resize((size, size), Image.Resampling.BILINEAR, box))
+    except FileNotFoundError as error:
+        raise DatasetError(f"{path} is in the list and not in the folder") from error
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError):
+        return None
