@@ -135,6 +135,10 @@ def _train(
             watchdog.epoch_ended()
         listener.epoch_ended(tasks[member].key, record.epoch)
 
+    def should_stop() -> bool:
+        watchdog.step_ended()
+        return Path(settings.drain_file).exists()
+
     try:
         with watchdog:
             return train_stack(
@@ -144,7 +148,7 @@ def _train(
                 checkpoint_paths=[checkpoint_path(Path(settings.store), t.key) for t in tasks],
                 checkpoint_seconds=settings.checkpoint_seconds,
                 on_epoch=epoch_ended,
-                should_stop=Path(settings.drain_file).exists,
+                should_stop=should_stop,
             )
     except TrainingInterrupted:
         return None

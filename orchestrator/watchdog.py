@@ -44,18 +44,22 @@ class Watchdog:
         self._on_hang, self._clock = on_hang, clock
         self._first, self._floor = first_epoch_seconds, floor_seconds
         self._epochs: list[float] = []
-        self._last = clock()
+        self._began = self._last = clock()
         self._over = threading.Event()
 
     def epoch_ended(self) -> None:
-        """The run is alive."""
+        """The next epoch begins."""
         now = self._clock()
-        self._epochs.append(now - self._last)
-        self._last = now
+        self._epochs.append(now - self._began)
+        self._began = self._last = now
+
+    def step_ended(self) -> None:
+        """The run is alive."""
+        self._last = self._clock()
 
     @property
     def allowed_seconds(self) -> float:
-        """How long the present epoch may take."""
+        """How long the present epoch may take without any sign of life."""
         if not self._epochs:
             return self._first
         return max(self._floor, FACTOR * statistics.median(self._epochs))
@@ -69,7 +73,7 @@ class Watchdog:
         return True
 
     def __enter__(self) -> Self:
-        self._last = self._clock()
+        self._began = self._last = self._clock()
         threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
         return self
 

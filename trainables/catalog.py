@@ -45,6 +45,7 @@ RANGES = {
     "learning_rate": Range(0, low_open=True),
     "epochs": Range(1),
     "batch_size": Range(1),
+    "micro_batch": Range(1),
     "seed": Range(0),
     "noise_seed": Range(0),
 }
@@ -95,12 +96,18 @@ def resolve(config: TrainingConfig) -> TrainingConfig:
             resolved[name] = tuple(_resolve_choice(name, choice) for choice in value)
     if resolved["noise"].get("rate") == 0:
         resolved["noise"] = CLEAN
-    _check_batch(config.batch_size, resolved["dataset"])
+    _check_batch(config, resolved["dataset"])
     return dataclasses.replace(config, **resolved)
 
 
-def _check_batch(batch_size: int, dataset: Choice) -> None:
-    """Raises ParameterError for a batch larger than the training data, if that is known."""
+def _check_batch(config: TrainingConfig, dataset: Choice) -> None:
+    """Raises ParameterError for a batch larger than the training data, or its own micro-batch."""
+    batch_size = config.batch_size
+    if config.micro_batch is not None and config.micro_batch > batch_size:
+        raise ParameterError(
+            f"{config.micro_batch} images at once are more than a batch of {batch_size}",
+            key="micro_batch",
+        )
     num_train = dataset.get("train_size") or dataset_info(dataset).num_train
     if num_train and batch_size > num_train:
         raise ParameterError(

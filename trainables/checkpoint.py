@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 DIGEST_BYTES = 32
-FORMAT = 2
+FORMAT = 3
 """Of the state's entries; a checkpoint of another format is as good as none."""
 
 

@@ -63,6 +63,9 @@ class TrainingConfig:
         normalization: per-channel statistics; `dataset` takes those the data set declares.
         epochs: passes over the training data, >= 1.
         batch_size: images per step, >= 1; the last, smaller batch of an epoch is kept.
+        micro_batch: images that pass through the network at once, for networks whose batch does
+            not fit into memory: gradients add up over a batch, but batch normalisation sees only
+            so many. None for the whole batch.
         precision: arithmetic of the matrix products.
         seed: the replicate; generators for every purpose derive from it.
         noise_seed: fixes the label noise across replicates; None derives it from `seed`.
@@ -80,6 +83,7 @@ class TrainingConfig:
     augmentation: tuple[Choice, ...] = ()
     normalization: Choice = Choice("dataset")
     batch_size: int = 128
+    micro_batch: int | None = None
     precision: Precision = "fp32"
     noise_seed: int | None = None
 

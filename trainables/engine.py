@@ -7,7 +7,7 @@ tensors. Nothing in an epoch waits for the device.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
@@ -64,6 +64,21 @@ class Batch:
     true: Tensor
     weights: Tensor | None
 
+    def split(self, size: int | None) -> Iterator[Batch]:
+        """Parts of at most `size` images a member; itself for None."""
+        if size is None:
+            yield self
+            return
+        weights = self.weights
+        for start in range(0, self.given.shape[1], size):
+            part = slice(start, start + size)
+            yield Batch(
+                self.images[:, part],
+                self.given[:, part],
+                self.true[:, part],
+                None if weights is None else weights[:, part],
+            )
+
 
 @dataclass(frozen=True)
 class TrainingData:
@@ -85,7 +100,7 @@ class TrainingData:
     order: Tensor
     augmentations: Sequence[tuple[Augmentation, Tensor]]
 
-    def batches(self, batch_size: int, first: int = 0) -> Iterator[Batch]:
+    def batches(self, batch_size: int, first: int = 0) -> Generator[Batch, None, None]:
         """All batches from the `first` on, in order, the last one as short as it comes."""
         starts = range(first * batch_size, self.order.shape[1], batch_size)
         parts = [slice(start, start + batch_size) for start in starts]
@@ -103,12 +118,16 @@ class TrainingData:
 
 
 class TrainingSums:
-    """Running sums over an epoch, [S, 6] on the device."""
+    """Running sums over an epoch, float64 [S, 6] on the device.
+
+    Args:
+        start: sums of the part of the epoch that is done.
+    """
 
     NAMES = ("loss", "noisy", "clean", "memorized", "wrong", "images")
 
-    def __init__(self, num_members: int, device: str) -> None:
-        self._sums = torch.zeros(num_members, len(self.NAMES), dtype=torch.float64, device=device)
+    def __init__(self, start: Tensor) -> None:
+        self.values = start
 
     def add(self, losses: Tensor, logits: Tensor, batch: Batch) -> None:
         """losses [S, B], logits [S, B, K]. The `argmax` of NaN is a class: counts stay finite."""
@@ -122,11 +141,11 @@ class TrainingSums:
             is_wrong,
             torch.ones_like(losses),
         )
-        self._sums += torch.stack([x.sum(dim=1, dtype=torch.float64) for x in figures], dim=1)
+        self.values += torch.stack([x.sum(dim=1, dtype=torch.float64) for x in figures], dim=1)
 
     def read(self) -> list[dict[str, float]]:
         """The sums of each member on the host: the one wait of an epoch."""
-        return [dict(zip(self.NAMES, row, strict=True)) for row in self._sums.tolist()]
+        return [dict(zip(self.NAMES, row, strict=True)) for row in self.values.tolist()]
 
 
 class MemberLosses:
@@ -169,6 +188,7 @@ class Learner:
     Args:
         losses: as defined, also measured on test data.
         objectives: what a step minimises; other functions than `losses` only for a pruning loss.
+        micro_batch: images of a member that pass through the network at once; None for all.
     """
 
     network: Network
@@ -177,6 +197,7 @@ class Learner:
     objectives: MemberLosses
     preprocess: Preprocessing
     arithmetic: Callable[[], AbstractContextManager[object]]
+    micro_batch: int | None
 
     def logits(self, images: Tensor) -> Tensor:
         """uint8 [S, B, C, H, W] ([1, B, …]: the same images for all) → float32 [S, B, K]."""
@@ -187,15 +208,23 @@ class Learner:
 
     def step(self, batch: Batch, biases: Tensor | None, sums: TrainingSums) -> None:
         """One update; the logit biases [S, 1] enter the loss and nothing else."""
+        self.updates.zero_grad()
+        for part in batch.split(self.micro_batch):
+            share = part.given.shape[1] / batch.given.shape[1]
+            self._add_gradient(part, share, biases, sums)
+        self.updates.step()
+
+    def _add_gradient(
+        self, batch: Batch, share: float, biases: Tensor | None, sums: TrainingSums
+    ) -> None:
+        """The gradient of the batch's mean loss, times its share of the step."""
         logits = self.logits(batch.images)
         biased = logits if biases is None else add_logit_bias(logits, batch.given, biases)
         losses = self.objectives(biased, batch.given)
         if batch.weights is not None:
             losses = losses * batch.weights
-        self.updates.zero_grad()
         # A sum over members keeps their gradients apart.
-        torch.autograd.backward(losses.mean(dim=1).sum())
-        self.updates.step()
+        torch.autograd.backward(share * losses.mean(dim=1).sum())
         sums.add(losses.detach(), logits.detach(), batch)
 
 

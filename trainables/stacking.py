@@ -38,6 +38,7 @@ def stack_group(config: TrainingConfig) -> Hashable | None:
         config.normalization,
         config.epochs,
         config.batch_size,
+        config.micro_batch,
         config.precision,
     )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import resource
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,9 @@ from trainables.resident import resident_data
 from trainables.stacking import require_one_stack
 from trainables.updates import LoneUpdates, MemberState, StackedUpdates, Updates
 
+LOOK_SECONDS = 1.0
+"""Between two looks, within an epoch, at the clock and at what asks for a stop."""
+
 
 class TrainingInterrupted(Exception):  # noqa: N818 - not an error: the run goes on later
     """The run stopped as asked; its checkpoint holds `epoch` finished epochs (0: nothing yet)."""
@@ -68,7 +72,8 @@ def train(
         checkpoint_path: where to write checkpoints, and to go on from one that is there.
         checkpoint_seconds: least time between two checkpoints.
         on_epoch: called with each new record.
-        should_stop: asked after each epoch; True writes a checkpoint and stops.
+        should_stop: asked after each epoch, and about once a second within long ones; True writes
+            a checkpoint and stops.
 
     Raises:
         TrainingInterrupted: `should_stop` said so.
@@ -108,23 +113,64 @@ def train_stack(
     """
     configs = [catalog.resolve(config) for config in configs]
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    root = data_root or default_data_root()
+    pauses = _Pauses(checkpoint_paths, checkpoint_seconds, should_stop)
     with matrix_precision(configs[0].precision):
-        run = _Run(configs, data_root or default_data_root(), device, checkpoint_paths)
-        last_saved = time.monotonic()
+        if len(configs) > 1:
+            _end_begun_epochs(configs, root, device, checkpoint_paths)
+        run = _Run(configs, root, device, checkpoint_paths)
         while not run.is_over:
-            run.next_epoch(on_epoch)
-            stop = should_stop() and not run.is_over
-            due = time.monotonic() - last_saved >= checkpoint_seconds and not run.is_over
-            if checkpoint_paths and (due or stop):
-                run.save(checkpoint_paths)
-                last_saved = time.monotonic()
-            if stop:
-                raise TrainingInterrupted(run.epochs_done if checkpoint_paths else 0)
+            run.next_epoch(on_epoch, pauses.after_step)
+            if not run.is_over:
+                pauses.look(run)
         return run.results()
 
 
+class _Pauses:
+    """When a run writes a checkpoint, and when it stops."""
+
+    def __init__(
+        self,
+        paths: Sequence[Path] | None,
+        checkpoint_seconds: float,
+        should_stop: Callable[[], bool],
+    ) -> None:
+        self._paths, self._seconds, self._should_stop = paths, checkpoint_seconds, should_stop
+        self._saved = self._looked = time.monotonic()
+
+    def after_step(self, run: _Run) -> None:
+        """Within an epoch, if the last look was a while ago."""
+        if time.monotonic() - self._looked >= LOOK_SECONDS:
+            self.look(run)
+
+    def look(self, run: _Run) -> None:
+        """Write a checkpoint if one is due. Raises TrainingInterrupted if it shall stop."""
+        self._looked = time.monotonic()
+        stop = self._should_stop()
+        if self._paths and (stop or self._looked - self._saved >= self._seconds):
+            run.save(self._paths)
+            self._saved = time.monotonic()
+        if stop:
+            raise TrainingInterrupted(run.epochs_done if self._paths else 0)
+
+
+def _end_begun_epochs(
+    configs: Sequence[TrainingConfig],
+    data_root: Path,
+    device: str,
+    paths: Sequence[Path] | None,
+) -> None:
+    """Members of a stack step together, so one that was stopped within an epoch ends it alone."""
+    for config, path in zip(configs, paths or (), strict=False):
+        state = checkpoint.load(path, config.to_dict())
+        if state and state["steps"]:
+            run = _Run([config], data_root, device, [path])
+            run.next_epoch(lambda _member, _record: None, lambda _run: None)
+            run.save([path])
+
+
 class _Run:
-    """The state of a stack between two epochs."""
+    """The state of a stack between two epochs; that of a lone run also between two steps."""
 
     def __init__(
         self,
@@ -146,6 +192,11 @@ class _Run:
         for network, state in zip(networks, saved, strict=True):
             if state:
                 network.load_state_dict(state["network"])
+        begun = [state for state in saved if state and state["steps"]]
+        self.steps_done: int = begun[0]["steps"] if begun else 0
+        sums = [s["sums"] if s else torch.zeros(len(TrainingSums.NAMES)) for s in saved]
+        self.sums = TrainingSums(torch.stack(sums).double().to(device))
+        self._seconds_before: float = begun[0]["epoch_seconds"] if begun else 0.0
         states = [state["optimizer"] if state else None for state in saved]
         self.learner = self._learner(as_one(networks).to(device), states)
         self.augmentations = [AUGMENTATIONS.build(choice) for choice in self.config.augmentation]
@@ -162,6 +213,7 @@ class _Run:
             MemberLosses([m.objective for m in self.members], names, self.device),
             preprocess,
             arithmetic_of(self.config.precision, self.device),
+            self.config.micro_batch,
         )
 
     @property
@@ -173,27 +225,41 @@ class _Run:
         """By the member that is furthest behind."""
         return min(len(member.records) for member in self.members)
 
-    def next_epoch(self, on_epoch: Callable[[int, EpochRecord], None]) -> None:
-        """Train and test one epoch of each member."""
-        started = time.perf_counter()
-        sums = self._train()
+    def next_epoch(
+        self,
+        on_epoch: Callable[[int, EpochRecord], None],
+        after_step: Callable[[_Run], None],
+    ) -> None:
+        """Train and test one epoch of each member, or what is left of it."""
+        self._started = time.perf_counter()
+        self._train(after_step)
+        sums = self.sums.read()
         self._prune()
         tests = evaluate(self.learner, self.data.test_images, self.data.test_labels)
         is_finite = self.learner.network.finite_members().tolist()
-        seconds = (time.perf_counter() - started) / len(self.members)
+        seconds = self._epoch_seconds / len(self.members)
+        self.steps_done, self._seconds_before = 0, 0.0
+        self.sums = TrainingSums(torch.zeros_like(self.sums.values))
         for position, member in enumerate(self.members):
             if not member.is_over:
                 figures = sums[position], tests[position], is_finite[position]
                 on_epoch(position, member.record(*figures, seconds))
 
-    def _train(self) -> list[dict[str, float]]:
-        sums = TrainingSums(len(self.members), self.device)
+    @property
+    def _epoch_seconds(self) -> float:
+        """Time in the present epoch, by all members and attempts."""
+        return self._seconds_before + time.perf_counter() - self._started
+
+    def _train(self, after_step: Callable[[_Run], None]) -> None:
         biases = [member.logit_bias for member in self.members]
         on_device = torch.tensor(biases, device=self.device).unsqueeze(1) if any(biases) else None
         self.learner.updates.set_learning_rates([m.learning_rate for m in self.members])
-        for batch in self._epoch().batches(self.config.batch_size):
-            self.learner.step(batch, on_device, sums)
-        return sums.read()
+        with closing(self._epoch().batches(self.config.batch_size, self.steps_done)) as batches:
+            for batch in batches:
+                self.learner.step(batch, on_device, self.sums)
+                self.steps_done += 1
+                if len(self.members) == 1:
+                    after_step(self)
 
     def _epoch(self) -> TrainingData:
         """The next epoch with all its random draws."""
@@ -225,10 +291,13 @@ class _Run:
             self.members[position].weights = kept
 
     def save(self, paths: Sequence[Path]) -> None:
-        """Write, for each member, everything that its next epoch depends on."""
+        """Write, for each member, everything that its next step depends on."""
         for position, (member, path) in enumerate(zip(self.members, paths, strict=True)):
             state = {
                 **member.state(),
+                "steps": self.steps_done,
+                "sums": self.sums.values[position].clone(),
+                "epoch_seconds": self._epoch_seconds if self.steps_done else 0.0,
                 "network": self.learner.network.member_state(position),
                 "optimizer": self.learner.updates.member_state(position),
             }

@@ -38,6 +38,20 @@ def test_an_epoch_may_take_a_multiple_of_those_before() -> None:
     assert hangs == [201]
 
 
+def test_steps_keep_a_long_epoch_alive() -> None:
+    clock, hangs = Clock(), []
+    dog = Watchdog(hangs.append, floor_seconds=50, clock=clock)
+    clock.now = 1
+    dog.epoch_ended()  # the short rest of an epoch that was begun before
+    for _ in range(100):
+        clock.now += 40
+        dog.step_ended()
+        assert not dog.check()
+    dog.epoch_ended()
+    clock.now += 51
+    assert not dog.check(), "an epoch took 4000 s before"
+
+
 def test_short_epochs_have_a_floor() -> None:
     clock = Clock()
     dog = Watchdog(lambda _: None, floor_seconds=900, clock=clock)

@@ -144,6 +144,26 @@ def test_members_go_on_alone_and_lone_runs_in_a_stack(tmp_path: Path) -> None:
         assert_close(result, train(given, device="cpu"))
 
 
+def test_a_run_stopped_within_an_epoch_goes_on_in_a_stack(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trainables.train.LOOK_SECONDS", 0.0)
+    configs = [config(seed=seed) for seed in range(3)]
+    paths = [tmp_path / f"{seed}.pt" for seed in range(3)]
+    looks = iter([False] * 9 + [True])  # of seven steps an epoch
+    with pytest.raises(TrainingInterrupted):
+        train(
+            configs[1],
+            device="cpu",
+            checkpoint_path=paths[1],
+            should_stop=lambda: next(looks),
+        )
+    results = train_stack(configs, device="cpu", checkpoint_paths=paths)
+    for result, given in zip(results, configs, strict=True):
+        assert_close(result, train(given, device="cpu"))
+    assert [result.resumed_from_epoch for result in results] == [None, 2, None]
+
+
 def test_time_is_shared_out() -> None:
     lone = train(config(), device="cpu")
     four = train_stack([config(seed=seed) for seed in range(4)], device="cpu")

@@ -111,6 +111,61 @@ def test_resuming_changes_no_bit(network: str, loss, stop_after: int, tmp_path: 
     assert curve(resumed) == curve(run(given))
 
 
+class StopAt:
+    """Asks for a stop at the n-th look; every step is one."""
+
+    def __init__(self, look: int) -> None:
+        self.left = look
+
+    def __call__(self) -> bool:
+        self.left -= 1
+        return self.left == 0
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("stop_at", [1, 4, 9])
+def test_resuming_within_an_epoch_changes_no_bit(
+    network: str, stop_at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trainables.train.LOOK_SECONDS", 0.0)
+    given = config(batch_size=16, **NETWORKS[network])
+    path = tmp_path / "cell.pt"
+    with pytest.raises(TrainingInterrupted):
+        run(given, checkpoint_path=path, should_stop=StopAt(stop_at))
+    state = checkpoint.load(path, given.to_dict())
+    assert state is not None and state["steps"] > 0
+    resumed = run(given, checkpoint_path=path)
+    assert curve(resumed) == curve(run(given))
+    assert resumed.resumed_from_epoch == len(state["records"])
+
+
+def test_the_time_before_a_stop_within_an_epoch_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trainables.train.LOOK_SECONDS", 0.0)
+    path = tmp_path / "cell.pt"
+    with pytest.raises(TrainingInterrupted):
+        run(config(), checkpoint_path=path, should_stop=StopAt(3))
+    state = checkpoint.load(path, config().to_dict())
+    assert state is not None
+    checkpoint.save(path, {**state, "epoch_seconds": 1000.0})
+    first, second, *_ = run(config(), checkpoint_path=path).epochs
+    assert first.seconds > 1000 > second.seconds
+
+
+def test_gradients_of_micro_batches_add_up() -> None:
+    whole, parts = run(config()), run(config(micro_batch=10))
+    for ours, theirs in zip(parts.epochs, whole.epochs, strict=True):
+        assert ours.train_loss == pytest.approx(theirs.train_loss, rel=1e-4)
+        assert ours.test_loss == pytest.approx(theirs.test_loss, rel=1e-4)
+    assert curve(run(config(micro_batch=32))) == curve(whole)
+
+
+def test_a_micro_batch_is_part_of_a_batch() -> None:
+    with pytest.raises(ParameterError, match="33 images at once are more than a batch of 32"):
+        config(micro_batch=33)
+
+
 def test_a_checkpoint_of_another_run_is_not_used(tmp_path: Path) -> None:
     path = tmp_path / "run.pt"
     with pytest.raises(TrainingInterrupted):
