@@ -174,6 +174,10 @@ def smoke_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(noise, dict) and noise.get("kind") == "human":
         # Human labels belong to the real images.
         fields = {**fields, "noise": {"kind": "symmetric", "rate": 0.4}}
+    architecture = fields.get("architecture")
+    if isinstance(architecture, dict) and "weights" in architecture:
+        # Nothing is downloaded to see whether a study runs.
+        fields = {**fields, "architecture": {**architecture, "weights": "random"}}
     return {
         **fields,
         "dataset": tiny,

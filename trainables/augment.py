@@ -7,10 +7,11 @@ uint8, so that padding is black before normalisation, as in the loops of the fie
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Protocol
 
-from trainables.registry import Range, Registry
+from trainables.registry import ParameterError, Range, Registry
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -114,6 +115,62 @@ class Rotation:
         pixels = images.flatten(2)
         turned: Tensor = pixels.gather(2, source[:, None].expand_as(pixels)).view_as(images)
         return turned * is_inside[:, None]
+
+
+@AUGMENTATIONS.register("random_crop")
+@dataclass(frozen=True)
+class RandomCrop:
+    """Cut a smaller square out at a random place; the network sees that size, tests the centre.
+
+    Args:
+        size: height and width of the square, at most those of the images.
+    """
+
+    size: Annotated[int, Range(1)]
+
+    def draw(self, num_images: int, generator: Generator) -> Tensor:
+        """float64 [N, 2]: how far down and to the right, [0, 1)."""
+        import torch
+
+        return torch.rand(num_images, 2, generator=generator, dtype=torch.float64)
+
+    def apply(self, images: Tensor, draws: Tensor) -> Tensor:
+        """uint8 [B, C, H, W] → [B, C, size, size]."""
+        import torch
+
+        windows = images.unfold(2, self.size, 1).unfold(3, self.size, 1)
+        places = torch.tensor(windows.shape[2:4], device=draws.device)
+        top, left = (draws * places).long().unbind(1)
+        return windows[torch.arange(len(images), device=images.device), :, top, left]
+
+    def centre(self, images: Tensor) -> Tensor:
+        """uint8 [B, C, H, W] → [B, C, size, size], what test images are cut to."""
+        top, left = ((extent - self.size) // 2 for extent in images.shape[-2:])
+        return images[..., top : top + self.size, left : left + self.size]
+
+
+def input_shape(
+    image_shape: tuple[int, int, int], augmentations: Sequence[Augmentation]
+) -> tuple[int, int, int]:
+    """(C, H, W) of what the network sees. Raises ParameterError for a crop larger than an image."""
+    channels, height, width = image_shape
+    for augmentation in augmentations:
+        if isinstance(augmentation, RandomCrop):
+            if augmentation.size > min(height, width):
+                raise ParameterError(
+                    f"a crop of {augmentation.size} does not fit into {height} × {width} pixels",
+                    key="augmentation",
+                )
+            height = width = augmentation.size
+    return channels, height, width
+
+
+def centred(images: Tensor, augmentations: Sequence[Augmentation]) -> Tensor:
+    """Test images as the network sees them: uint8 [B, C, H, W] → [B, C, H', W']."""
+    for augmentation in augmentations:
+        if isinstance(augmentation, RandomCrop):
+            images = augmentation.centre(images)
+    return images
 
 
 FRACTION_BITS = 16

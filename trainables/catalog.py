@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any, get_type_hints
 
 from trainables.architectures import ARCHITECTURES
-from trainables.augment import AUGMENTATIONS
+from trainables.augment import AUGMENTATIONS, input_shape
 from trainables.calibration import asks_for_numbers, settle
 from trainables.config import Choice, TrainingConfig
 from trainables.datasets import DATASETS, dataset_info
@@ -97,6 +97,8 @@ def resolve(config: TrainingConfig) -> TrainingConfig:
     if resolved["noise"].get("rate") == 0:
         resolved["noise"] = CLEAN
     _check_batch(config, resolved["dataset"])
+    augmentations = [AUGMENTATIONS.build(choice) for choice in resolved["augmentation"]]
+    input_shape(dataset_info(resolved["dataset"]).image_shape, augmentations)
     return dataclasses.replace(config, **resolved)
 
 

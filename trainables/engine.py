@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from trainables.augment import Augmentation
+from trainables.augment import Augmentation, centred
 from trainables.config import Precision
 from trainables.image_source import ImageSource
 from trainables.losses import Loss
@@ -188,6 +188,7 @@ class Learner:
     Args:
         losses: as defined, also measured on test data.
         objectives: what a step minimises; other functions than `losses` only for a pruning loss.
+        augmentations: of the training images, some of which also say how test images are cut.
         micro_batch: images of a member that pass through the network at once; None for all.
     """
 
@@ -197,7 +198,12 @@ class Learner:
     objectives: MemberLosses
     preprocess: Preprocessing
     arithmetic: Callable[[], AbstractContextManager[object]]
+    augmentations: Sequence[Augmentation]
     micro_batch: int | None
+
+    def test_logits(self, images: Tensor) -> Tensor:
+        """Test images uint8 [B, C, H, W], the same for all members → float32 [S, B, K]."""
+        return self.logits(centred(images, self.augmentations).unsqueeze(0))
 
     def logits(self, images: Tensor) -> Tensor:
         """uint8 [S, B, C, H, W] ([1, B, …]: the same images for all) → float32 [S, B, K]."""

@@ -51,7 +51,7 @@ def predictions(learner: Learner, images: ImageSource) -> Iterator[tuple[slice, 
     parts = [torch.arange(*pair, device=device) for pair in zip(starts, ends, strict=True)]
     learner.network.eval()
     for start, batch in zip(starts, images.batches(parts), strict=True):
-        yield slice(start, start + len(batch)), learner.logits(batch.unsqueeze(0))
+        yield slice(start, start + len(batch)), learner.test_logits(batch)
     learner.network.train()
 
 

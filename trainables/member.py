@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from trainables.architectures import ARCHITECTURES
-from trainables.augment import Augmentation
+from trainables.augment import AUGMENTATIONS, Augmentation, input_shape
 from trainables.config import EpochRecord, TrainingConfig
 from trainables.evaluate import TOP, TestFigures
 from trainables.losses import LOSSES, Loss, PruningLoss
@@ -91,7 +91,9 @@ class Member:
         """On the CPU."""
         build = ARCHITECTURES.build(self.config.architecture)
         weights = generator(self.config.seed, "weights")
-        network = build(self._info.image_shape, self._info.num_classes, weights)
+        augmentations = [AUGMENTATIONS.build(choice) for choice in self.config.augmentation]
+        shape = input_shape(self._info.image_shape, augmentations)
+        network = build(shape, self._info.num_classes, weights)
         self.initial_weights_sha256 = _weights_sha256(network)
         self.num_parameters = sum(p.numel() for p in network.parameters() if p.requires_grad)
         return network

@@ -183,6 +183,7 @@ class _Run:
         self.config, self.device = configs[0], device
         _check_precision(self.config, device)
         self.data = resident_data(self.config.dataset, data_root, device)
+        self.augmentations = [AUGMENTATIONS.build(choice) for choice in self.config.augmentation]
         saved = _checkpoints(configs, checkpoint_paths)
         self.members = [
             Member(config, self.data, data_root, state)
@@ -199,7 +200,6 @@ class _Run:
         self._seconds_before: float = begun[0]["epoch_seconds"] if begun else 0.0
         states = [state["optimizer"] if state else None for state in saved]
         self.learner = self._learner(as_one(networks).to(device), states)
-        self.augmentations = [AUGMENTATIONS.build(choice) for choice in self.config.augmentation]
 
     def _learner(self, network: Network, states: Sequence[MemberState | None]) -> Learner:
         statistics = NORMALIZATIONS.build(self.config.normalization)(self.data.info)
@@ -213,6 +213,7 @@ class _Run:
             MemberLosses([m.objective for m in self.members], names, self.device),
             preprocess,
             arithmetic_of(self.config.precision, self.device),
+            self.augmentations,
             self.config.micro_batch,
         )
 

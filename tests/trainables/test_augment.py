@@ -8,12 +8,25 @@ import pytest
 import torch
 from torchvision.transforms import functional as oracle
 
-from trainables.augment import AUGMENTATIONS, HorizontalFlip, PaddedCrop, Rotation
+from trainables.augment import (
+    AUGMENTATIONS,
+    HorizontalFlip,
+    PaddedCrop,
+    RandomCrop,
+    Rotation,
+    centred,
+    input_shape,
+)
 from trainables.config import Choice
 from trainables.registry import ParameterError
 
 SHAPES = [(3, 32, 32), (1, 28, 28), (3, 20, 33)]
-CHOICES = [Choice("flip"), Choice("crop"), Choice.of("rotation", degrees=15)]
+CHOICES = [
+    Choice("flip"),
+    Choice("crop"),
+    Choice.of("rotation", degrees=15),
+    Choice.of("random_crop", size=28),
+]
 IDS = [choice.name for choice in CHOICES]
 
 
@@ -105,10 +118,41 @@ def test_a_batch_is_its_images_one_by_one(choice: Choice) -> None:
     single = [augmentation.apply(batch[i : i + 1], draws[i : i + 1]) for i in range(len(batch))]
     assert torch.equal(together, torch.cat(single))
     assert torch.equal(batch, before), "the images were written to"
-    assert together.dtype == torch.uint8 and together.shape == batch.shape
+    size = choice.get("size") or 32
+    assert together.dtype == torch.uint8 and together.shape == (len(batch), 3, size, size)
 
 
 @pytest.mark.parametrize("parameters", [{}, {"degrees": 0}, {"degrees": 181}])
 def test_rotation_wants_an_angle(parameters) -> None:
     with pytest.raises(ParameterError, match="degrees"):
         AUGMENTATIONS.resolve(Choice.of("rotation", **parameters))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_random_crop_is_one_of_all_windows(shape) -> None:
+    batch, crop = images(400, shape=shape), RandomCrop(18)
+    draws = crop.draw(len(batch), seeded(1))
+    places = (draws * torch.tensor([shape[1] - 17, shape[2] - 17])).long()
+    expected = [
+        oracle.crop(image, int(top), int(left), 18, 18)
+        for image, (top, left) in zip(batch, places, strict=True)
+    ]
+    assert torch.equal(crop.apply(batch, draws), torch.stack(expected))
+    assert places.amin(0).tolist() == [0, 0]
+    assert places.amax(0).tolist() == [shape[1] - 18, shape[2] - 18]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_test_images_are_cut_to_their_centre(shape) -> None:
+    batch = images(shape=shape)
+    cut = centred(batch, [HorizontalFlip(), RandomCrop(18)])
+    top, left = (shape[1] - 18) // 2, (shape[2] - 18) // 2
+    assert torch.equal(cut, oracle.crop(batch, top, left, 18, 18))
+    assert centred(batch, [HorizontalFlip(), PaddedCrop()]) is batch
+
+
+def test_the_network_sees_the_size_of_the_crop() -> None:
+    assert input_shape((3, 32, 40), [HorizontalFlip(), RandomCrop(24)]) == (3, 24, 24)
+    assert input_shape((3, 32, 40), [PaddedCrop()]) == (3, 32, 40)
+    with pytest.raises(ParameterError, match="crop of 33 does not fit into 32 × 40"):
+        input_shape((3, 32, 40), [RandomCrop(33)])

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, cast
 
 from trainables.architectures import ARCHITECTURES
+from trainables.registry import ParameterError
 
 if TYPE_CHECKING:
     from torch import Generator
@@ -12,14 +15,29 @@ if TYPE_CHECKING:
 
 
 @ARCHITECTURES.register("resnet50")
-def resnet50(shape: tuple[int, int, int], num_classes: int, generator: Generator) -> Module:
-    """ResNet-50 with the stride in the 3 × 3 convolution; Kaiming-normal weights, zero biases.
+@dataclass(frozen=True)
+class ResNet50:
+    """ResNet-50 with the stride in the 3 × 3 convolution.
 
     25,557,032 parameters for 1000 classes.
 
+    Args:
+        weights: `random` (Kaiming-normal, zero biases) or `imagenet`, torchvision's first weights
+            with a new last layer; looked for in torch's hub folder (TORCH_HOME), else downloaded.
+
     Source: He et al., Deep Residual Learning (arXiv 1512.03385), table 1.
     """
-    return _bottleneck_network("resnet50", shape, num_classes, generator)
+
+    weights: Literal["random", "imagenet"] = "random"
+
+    def __call__(
+        self, shape: tuple[int, int, int], num_classes: int, generator: Generator
+    ) -> Module:
+        """The network on the CPU. Raises ParameterError if the weights cannot be had."""
+        network = _bottleneck_network("resnet50", shape, num_classes, generator)
+        if self.weights == "imagenet":
+            _load_imagenet(network, shape[0])
+        return network
 
 
 @ARCHITECTURES.register("wide_resnet101_2")
@@ -73,6 +91,33 @@ def _bottleneck_network(
         return cast("Module", network)
 
     return kaiming_normal(make, generator)
+
+
+def _load_imagenet(network: Module, channels: int) -> None:
+    """torchvision's weights of 1000 classes into all layers but the last. Raises ParameterError."""
+    from torchvision.models import ResNet50_Weights
+
+    if channels != 3:
+        raise ParameterError("the weights of ImageNet are for images of 3 channels", key="weights")
+    weights = ResNet50_Weights.IMAGENET1K_V1
+    try:
+        state = weights.get_state_dict(progress=False, check_hash=True, weights_only=True)
+    except (OSError, RuntimeError) as error:
+        raise ParameterError(
+            f"{Path(weights.url).name} is not in {torch_hub_folder()} and cannot be had from "
+            f"{weights.url}: {error}",
+            key="weights",
+        ) from error
+    kept = {name: value for name, value in state.items() if not name.startswith("fc.")}
+    missing = network.load_state_dict(kept, strict=False).missing_keys
+    assert missing == ["fc.weight", "fc.bias"], missing
+
+
+def torch_hub_folder() -> Path:
+    """Where torch keeps downloaded weights."""
+    from torch.hub import get_dir
+
+    return Path(get_dir()) / "checkpoints"
 
 
 def _first_convolution(channels: int) -> Module:

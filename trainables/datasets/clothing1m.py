@@ -21,7 +21,7 @@ from trainables.datasets.file_list import FileList, read_file_list, read_names
 from trainables.datasets.image_files import Broken
 from trainables.datasets.packing import image_files
 
-SIZE = 224
+SIZE = 256
 CLASSES = (
     "T-shirt", "shirt", "knitwear", "chiffon", "sweater", "hoodie", "windbreaker", "jacket",
     "down coat", "suit", "shawl", "dress", "vest", "underwear",
@@ -39,7 +39,7 @@ COUNTS = {"noisy": 1_000_000, "clean": 47_570, "validation": 14_313, "test": 10_
 @DATASETS.register("clothing1m")
 @dataclass(frozen=True)
 class Clothing1M:
-    """Trained on the noisy or the clean part, tested on the clean test part, at 224 × 224.
+    """Trained on the noisy or the clean part, tested on the clean test part, at 256 × 256.
 
     Statistics are those of ImageNet, since networks come with its weights.
 

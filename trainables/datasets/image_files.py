@@ -18,9 +18,6 @@ from PIL import Image, UnidentifiedImageError
 
 from trainables.datasets import DatasetError
 
-KEPT = 7 / 8
-"""Of the shorter side, cut out around the centre: 224 of 256, whatever the size of the image."""
-
 BLANK = 128
 """Level of an image that cannot be decoded."""
 
@@ -100,17 +97,17 @@ def blank(size: int) -> NDArray[np.uint8]:
 
 
 def decode(path: Path, size: int) -> NDArray[np.uint8] | None:
-    """uint8 [size, size, 3]: RGB, the centre (7/8 of the shorter side) scaled; None if broken.
+    """uint8 [size, size, 3]: RGB, the largest square around the centre, scaled; None if broken.
 
     Grey, palette and CMYK images become RGB. A JPEG of at least twice the size that is needed is
     decoded at half of it, a quarter, … Raises DatasetError if there is no such file.
     """
     try:
         with Image.open(path) as image:
-            scale = size / (KEPT * min(image.size))
+            scale = size / min(image.size)
             image.draft(None, (math.ceil(image.width * scale), math.ceil(image.height * scale)))
             pixels = image if image.mode == "RGB" else image.convert("RGB")
-            side = max(1, round(KEPT * min(pixels.size)))
+            side = min(pixels.size)
             left, top = ((extent - side) // 2 for extent in pixels.size)
             box = (left, top, left + side, top + side)
             return np.array(pixels.resize((size, size), Image.Resampling.BILINEAR, box))

@@ -18,7 +18,7 @@ from trainables.datasets.image_files import Broken
 from trainables.datasets.packing import image_files
 from trainables.registry import Range
 
-NUM_CLASSES, SIZE = 1000, 224
+NUM_CLASSES, SIZE = 1000, 256
 TRAIN_LIST, TEST_LIST = "info/train_filelist_google.txt", "info/val_filelist.txt"
 TEST_FOLDERS = ("val_images_256", "val_images")
 
@@ -26,7 +26,7 @@ TEST_FOLDERS = ("val_images_256", "val_images")
 @DATASETS.register("webvision")
 @dataclass(frozen=True)
 class WebVision:
-    """The Google part and the validation set at 224 × 224.
+    """The Google part and the validation set at 256 × 256.
 
     Labels are what was searched for, so a part of them is wrong; nobody knows which. Statistics are
     those of ImageNet.

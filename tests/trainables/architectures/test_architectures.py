@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
@@ -167,3 +168,34 @@ def test_looking_names_up_needs_no_torch() -> None:
         "[a.component(name) for name in a.names()]; sys.exit('torch' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_weights_of_imagenet_fill_all_layers_but_the_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stand-in lies where torch keeps what it has downloaded."""
+    from torchvision.models import ResNet50_Weights, resnet50
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    state = resnet50(weights=None).state_dict()
+    name = Path(ResNet50_Weights.IMAGENET1K_V1.url).name
+    (tmp_path / "hub/checkpoints").mkdir(parents=True)
+    torch.save(state, tmp_path / "hub/checkpoints" / name)
+    network = build("resnet50", (3, 64, 64), 14, weights="imagenet")
+    loaded = network.state_dict()
+    assert loaded["fc.weight"].shape == (14, 2048)
+    assert all(torch.equal(loaded[n], state[n]) for n in state if not n.startswith("fc."))
+    assert torch.equal(loaded["fc.weight"], build("resnet50", (3, 64, 64), 14).fc.weight)
+
+
+def test_weights_that_cannot_be_had_are_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr("torch.hub.urlopen", _no_network)
+    with pytest.raises(ParameterError, match=r"resnet50-\w+\.pth is not in .* no network"):
+        build("resnet50", (3, 64, 64), 14, weights="imagenet")
+
+
+def _no_network(*_: object, **__: object) -> None:
+    raise OSError("no network")

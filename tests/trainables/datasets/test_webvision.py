@@ -32,7 +32,7 @@ CONFIG = {
     "learning_rate": 0.01,
     "epochs": 2,
     "batch_size": 8,
-    "augmentation": ["flip", {"name": "crop", "padding": 16}],
+    "augmentation": ["flip", {"name": "random_crop", "size": 224}],
 }
 
 
@@ -56,8 +56,8 @@ def pixels(files: ImageFiles) -> NDArray[np.uint8]:
 def test_images_of_every_kind_with_their_labels(folder: Path) -> None:
     info, arrays = load_dataset(WEBVISION, folder.parent)
     assert info.num_classes == 1000
-    assert arrays.train_images.shape == (24, 224, 224, 3)
-    assert arrays.test_images.shape == (8, 224, 224, 3)
+    assert arrays.train_images.shape == (24, 256, 256, 3)
+    assert arrays.test_images.shape == (8, 256, 256, 3)
     assert arrays.train_labels.tolist() == LISTED
     images = pixels(files_of(folder))
     with Image.open(folder / "google/q0001/image 1.jpg") as grey:
@@ -72,7 +72,7 @@ def test_the_centre_is_cut_and_scaled_as_pillow_does_it(tmp_path: Path) -> None:
     Image.fromarray(np.stack([ramp] * 3, axis=-1).astype(np.uint8)).save(path)
     ours = decode(path, 112)
     with Image.open(path) as whole:
-        centre = whole.crop((48, 16, 48 + 224, 16 + 224))
+        centre = whole.crop((32, 0, 288, 256))
         theirs = np.asarray(centre.resize((112, 112), Image.Resampling.BILINEAR))
     assert ours is not None
     assert np.abs(ours.astype(int) - theirs).max() <= 1
