@@ -79,6 +79,8 @@ CURVES = (
     Column("test_accuracy", REAL, "top-1 test accuracy", "fraction"),
     Column("test_top5_accuracy", REAL, "top-5 test accuracy", "fraction"),
     Column("test_loss", REAL, "mean test loss per image, without logit bias"),
+    Column("test_cmc1", REAL, "queries whose first answer is right (retrieval)", "fraction"),
+    Column("test_map", REAL, "mean average precision (retrieval)", "fraction"),
     Column("epoch_seconds", REAL, "wall time of the epoch", "seconds"),
 )
 
@@ -126,6 +128,8 @@ SUMMARY = (
     Column("test_accuracy", REAL, "top-1 test accuracy after the last epoch", "fraction"),
     Column("test_top5_accuracy", REAL, "top-5 test accuracy after the last epoch", "fraction"),
     Column("test_loss", REAL, "mean test loss per image after the last epoch"),
+    Column("test_cmc1", REAL, "queries whose first answer is right, last epoch", "fraction"),
+    Column("test_map", REAL, "mean average precision after the last epoch", "fraction"),
     Column(
         "best_test_accuracy", REAL, "highest test accuracy of any epoch (an oracle)", "fraction"
     ),

@@ -106,7 +106,8 @@ class EpochRecord:
     `train_accuracy_noisy` counts agreement with the labels trained on, `train_accuracy_clean` with
     the true ones; `memorization` is the share of wrongly labelled training images that the network
     assigns to their wrong label (None if no label is wrong). `test_loss` is the plain training loss
-    on test data. A non-finite loss is recorded as None.
+    on test data. A non-finite loss is recorded as None. A retrieval data set has CMC-1 and mean
+    average precision in place of the other test figures, and only after the last epoch.
     """
 
     epoch: int
@@ -115,10 +116,12 @@ class EpochRecord:
     train_accuracy_noisy: float
     train_accuracy_clean: float
     memorization: float | None
-    test_accuracy: float
-    test_top5_accuracy: float
+    test_accuracy: float | None
+    test_top5_accuracy: float | None
     test_loss: float | None
     seconds: float
+    test_cmc1: float | None = None
+    test_map: float | None = None
 
 
 @dataclass(frozen=True)

@@ -18,13 +18,21 @@ BATCH_ON_GPU, BATCH_ON_CPU, BATCH_ON_CPU_CONVOLUTIONAL = 2000, 1000, 128
 
 @dataclass(frozen=True)
 class TestFigures:
-    """Shares of correct test images and the mean loss, which is not finite after an overflow."""
+    """What was measured on test data; None where it was not.
+
+    Args:
+        accuracy, top5_accuracy: shares of correct test images.
+        loss: mean; not finite after an overflow.
+        cmc1, mean_average_precision: of a retrieval.
+    """
 
     __test__ = False
 
-    accuracy: float
-    top5_accuracy: float
-    loss: float
+    accuracy: float | None = None
+    top5_accuracy: float | None = None
+    loss: float | None = None
+    cmc1: float | None = None
+    mean_average_precision: float | None = None
 
 
 @torch.no_grad()

@@ -114,7 +114,7 @@ class Member:
         """Take in what the next epoch measured. A divergence also fills all epochs left."""
         self.seconds += seconds
         epoch, rate = self.epoch, self.learning_rate
-        if not (is_finite and math.isfinite(sums["loss"] + test.loss)):
+        if not (is_finite and math.isfinite(sums["loss"] + (test.loss or 0.0))):
             self._diverge(seconds)
         else:
             self.records.append(_record(epoch, rate, sums, test, seconds))
@@ -124,6 +124,7 @@ class Member:
         """From here on the network answers at chance, so that a mean over seeds stays a mean."""
         self.diverged_epoch = self.epoch
         num_classes = self._info.num_classes
+        classifies = not self._info.is_retrieval  # chance in a ranking is not known here
         while not self.is_over:
             self.records.append(
                 EpochRecord(
@@ -133,8 +134,8 @@ class Member:
                     train_accuracy_noisy=1 / num_classes,
                     train_accuracy_clean=1 / num_classes,
                     memorization=None,
-                    test_accuracy=1 / num_classes,
-                    test_top5_accuracy=min(TOP, num_classes) / num_classes,
+                    test_accuracy=1 / num_classes if classifies else None,
+                    test_top5_accuracy=min(TOP, num_classes) / num_classes if classifies else None,
                     test_loss=None,
                     seconds=seconds if self.epoch == self.diverged_epoch else 0.0,
                 )
@@ -184,6 +185,8 @@ def _record(
         test_top5_accuracy=test.top5_accuracy,
         test_loss=test.loss,
         seconds=seconds,
+        test_cmc1=test.cmc1,
+        test_map=test.mean_average_precision,
     )
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from trainables.config import Choice
-from trainables.datasets import DatasetInfo, load_dataset
+from trainables.datasets import DatasetInfo, RetrievalSplit, load_dataset
 from trainables.datasets.image_files import ImageFiles
 from trainables.image_source import ImageSource, ResidentImages, StreamedImages
 
@@ -29,6 +29,7 @@ class ResidentData:
     train_labels: Tensor
     test_images: ImageSource
     test_labels: Tensor
+    retrieval: RetrievalSplit | None = None
 
     @property
     def num_broken_images(self) -> int:
@@ -46,6 +47,7 @@ def resident_data(dataset: Choice, data_root: Path, device: str) -> ResidentData
         torch.from_numpy(np.array(arrays.train_labels)).to(device),
         _source(arrays.test_images, device),
         torch.from_numpy(np.array(arrays.test_labels)).to(device),
+        arrays.retrieval,
     )
 
 

@@ -12,6 +12,7 @@ from typing import Protocol, runtime_checkable
 
 from trainables.architectures import ARCHITECTURES
 from trainables.config import TrainingConfig
+from trainables.datasets import dataset_info
 from trainables.registry import ParameterError
 
 
@@ -29,6 +30,8 @@ def stack_group(config: TrainingConfig) -> Hashable | None:
         config: resolved.
     """
     if not isinstance(ARCHITECTURES.build(config.architecture), Stackable):
+        return None
+    if dataset_info(config.dataset).is_retrieval:
         return None
     return (
         config.dataset,

@@ -29,7 +29,7 @@ from trainables.engine import (
     arithmetic_of,
     matrix_precision,
 )
-from trainables.evaluate import evaluate
+from trainables.evaluate import TestFigures, evaluate
 from trainables.member import Member
 from trainables.networks import LoneNetwork, Network, as_one
 from trainables.noise.measure import labels_sha256, realized_rate, transition_matrix
@@ -39,6 +39,7 @@ from trainables.pruning import kept_samples
 from trainables.registry import ParameterError
 from trainables.resident import resident_data
 from trainables.stacking import require_one_stack
+from trainables.tracklets import rank_tracklets
 from trainables.updates import LoneUpdates, MemberState, StackedUpdates, Updates
 
 LOOK_SECONDS = 1.0
@@ -236,7 +237,7 @@ class _Run:
         self._train(after_step)
         sums = self.sums.read()
         self._prune()
-        tests = evaluate(self.learner, self.data.test_images, self.data.test_labels)
+        tests = self._test()
         is_finite = self.learner.network.finite_members().tolist()
         seconds = self._epoch_seconds / len(self.members)
         self.steps_done, self._seconds_before = 0, 0.0
@@ -245,6 +246,15 @@ class _Run:
             if not member.is_over:
                 figures = sums[position], tests[position], is_finite[position]
                 on_epoch(position, member.record(*figures, seconds))
+
+    def _test(self) -> list[TestFigures]:
+        """A ranking takes longer than an epoch, so it is made of the last network only."""
+        data = self.data
+        if data.retrieval is None:
+            return evaluate(self.learner, data.test_images, data.test_labels)
+        if self.members[0].epoch < self.config.epochs:
+            return [TestFigures() for _ in self.members]
+        return rank_tracklets(self.learner, data.test_images, data.retrieval)
 
     @property
     def _epoch_seconds(self) -> float:

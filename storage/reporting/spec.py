@@ -22,6 +22,8 @@ Metric = Literal[
     "test_accuracy",
     "test_top5_accuracy",
     "test_loss",
+    "test_cmc1",
+    "test_map",
     "train_loss",
     "train_accuracy_noisy",
     "train_accuracy_clean",

@@ -2,6 +2,6 @@
 create view attempts as
 select * exclude (
     train_loss, train_accuracy_noisy, train_accuracy_clean, memorization, test_accuracy,
-    test_top5_accuracy, test_loss, best_test_accuracy, best_epoch
+    test_top5_accuracy, test_loss, test_cmc1, test_map, best_test_accuracy, best_epoch
 )
 from attempt_rows;

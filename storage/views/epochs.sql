@@ -11,6 +11,8 @@ select
     unnest(curve_rows.test_accuracy) as test_accuracy,
     unnest(curve_rows.test_top5_accuracy) as test_top5_accuracy,
     unnest(curve_rows.test_loss) as test_loss,
+    unnest(curve_rows.test_cmc1) as test_cmc1,
+    unnest(curve_rows.test_map) as test_map,
     unnest(curve_rows.epoch_seconds) as seconds
 from results
 join curve_rows on curve_rows.key = results.key and curve_rows.attempt = results.attempt;

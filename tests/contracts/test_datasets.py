@@ -15,7 +15,7 @@ NEEDED = {
 }
 """Parameters of those that cannot be had without any."""
 
-WITHOUT_MAP = {"webvision", "clothing1m", "folder"}
+WITHOUT_MAP = {"webvision", "clothing1m", "mars", "folder"}
 """Wrong in part as published, or unknown here: nobody has drawn a map of similar classes."""
 
 CHOICES = [Choice.of(name, NEEDED.get(name, {})) for name in DATASETS.names()]

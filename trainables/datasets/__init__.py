@@ -38,6 +38,7 @@ class DatasetInfo:
             as the literature draws it for this data set; empty if there is none.
         superclasses: K superclass indices, empty if there are none.
         num_train, num_test: images of each split as published; None if the files decide.
+        is_retrieval: test images are ranked by likeness, not classified.
         licence: under which its images may be used.
         origin: where it comes from: downloaded by itself, or how to get it.
     """
@@ -52,18 +53,39 @@ class DatasetInfo:
     superclasses: tuple[int, ...] = ()
     num_train: int | None = None
     num_test: int | None = None
+    is_retrieval: bool = False
     licence: str = ""
     origin: str = ""
 
 
 @dataclass(frozen=True)
+class RetrievalSplit:
+    """How test images make tracklets, and which of them ask. int64 throughout.
+
+    Args:
+        tracklets: [N], the tracklet of each test image.
+        identities, cameras: [T], of each tracklet; -1 is junk, 0 a distractor.
+        queries: [Q], positions of the tracklets that are asked for among all others.
+    """
+
+    tracklets: NDArray[np.int64]
+    identities: NDArray[np.int64]
+    cameras: NDArray[np.int64]
+    queries: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
 class ImageArrays:
-    """Images uint8 [N, H, W, C], in memory or in files, and labels int64 [N] of both splits."""
+    """Images uint8 [N, H, W, C], in memory or in files, and labels int64 [N] of both splits.
+
+    A retrieval data set has a split of tracklets; its test labels are positions of tracklets.
+    """
 
     train_images: NDArray[np.uint8] | ImageFiles
     train_labels: NDArray[np.int64]
     test_images: NDArray[np.uint8] | ImageFiles
     test_labels: NDArray[np.int64]
+    retrieval: RetrievalSplit | None = None
 
 
 @dataclass(frozen=True)
@@ -111,6 +133,7 @@ DATASETS: Registry[Dataset] = Registry(
         "cifar10": "trainables.datasets.cifar",
         "cifar100": "trainables.datasets.cifar",
         "clothing1m": "trainables.datasets.clothing1m",
+        "mars": "trainables.datasets.mars",
         "parquet": "trainables.datasets.parquet_folder",
         "folder": "trainables.datasets.class_folders",
         "synthetic": "trainables.datasets.synthetic",
@@ -132,14 +155,17 @@ def load_dataset(choice: Choice, data_root: Path) -> tuple[DatasetInfo, ImageArr
     arrays = dataset.load(data_root)
     info = _with_statistics(dataset.info, arrays.train_images)
     _check_split(info, "training", arrays.train_images, arrays.train_labels)
-    _check_split(info, "test", arrays.test_images, arrays.test_labels)
+    if not info.is_retrieval:
+        _check_split(info, "test", arrays.test_images, arrays.test_labels)
     train = _evenly(arrays.train_labels, choice, "train_size")
     test = _evenly(arrays.test_labels, choice, "test_size")
+    split = arrays.retrieval
     return info, ImageArrays(
         arrays.train_images[train],
         arrays.train_labels[train],
         arrays.test_images[test],
         arrays.test_labels[test],
+        split and replace(split, tracklets=split.tracklets[test]),
     )
 
 

@@ -14,7 +14,6 @@ import shutil
 import stat
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +23,7 @@ from trainables.datasets import DatasetError, ImageArrays
 
 DIGESTS = "SHA256SUMS"
 LAYOUT_VERSION = 1
-ARRAY_FILES = tuple(f"{item.name}.npy" for item in fields(ImageArrays))
+ARRAY_FILES = ("train_images.npy", "train_labels.npy", "test_images.npy", "test_labels.npy")
 
 
 def cached_arrays(
@@ -64,8 +63,9 @@ def _put(folder: Path, arrays: ImageArrays) -> None:
     aside = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
     aside.mkdir()
     try:
-        for file, item in zip(ARRAY_FILES, fields(ImageArrays), strict=True):
-            np.save(aside / file, np.ascontiguousarray(getattr(arrays, item.name)))
+        kept = (arrays.train_images, arrays.train_labels, arrays.test_images, arrays.test_labels)
+        for file, array in zip(ARRAY_FILES, kept, strict=True):
+            np.save(aside / file, np.ascontiguousarray(array))
         (aside / DIGESTS).write_text(_digests(aside))
         # Readers of the damaged entry keep what they have mapped.
         shutil.rmtree(folder, ignore_errors=True)

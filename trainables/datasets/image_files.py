@@ -24,6 +24,9 @@ BLANK = 128
 Broken = Literal["blank", "stop"]
 """What to make of an image that cannot be decoded."""
 
+Fit = Literal["square", "whole"]
+"""What is scaled to the size: the largest square around the centre, or the image as it is."""
+
 
 @dataclass(frozen=True)
 class ImageFiles:
@@ -34,6 +37,7 @@ class ImageFiles:
         names: N file names.
         size: of every image after cutting and scaling.
         on_broken: what to make of an image that cannot be decoded.
+        fit: what of each image is scaled.
         rows: int64 [N], where each image lies in `pixels`.
         pixels: packed images uint8 [M, size, size, 3]; None to decode.
         broken: names found to be broken so far.
@@ -43,14 +47,17 @@ class ImageFiles:
     names: Sequence[str]
     size: int
     on_broken: Broken
+    fit: Fit
     rows: NDArray[np.int64]
     pixels: NDArray[np.uint8] | None = None
     broken: set[str] = field(default_factory=set)
 
     @classmethod
-    def of(cls, folder: Path, names: Sequence[str], size: int, on_broken: Broken) -> ImageFiles:
+    def of(
+        cls, folder: Path, names: Sequence[str], size: int, on_broken: Broken, fit: Fit
+    ) -> ImageFiles:
         """All images of a list, to be decoded."""
-        return cls(folder, names, size, on_broken, np.arange(len(names)))
+        return cls(folder, names, size, on_broken, fit, np.arange(len(names)))
 
     def __len__(self) -> int:
         return len(self.names)
@@ -73,7 +80,7 @@ class ImageFiles:
         """
         name = self.names[position]
         if self.pixels is None and name not in self.broken:
-            image = decode(self.folder / name, self.size)
+            image = decode(self.folder / name, self.size, self.fit)
             if image is not None:
                 return image
             self.broken.add(name)
@@ -96,8 +103,8 @@ def blank(size: int) -> NDArray[np.uint8]:
     return np.full((size, size, 3), BLANK, np.uint8)
 
 
-def decode(path: Path, size: int) -> NDArray[np.uint8] | None:
-    """uint8 [size, size, 3]: RGB, the largest square around the centre, scaled; None if broken.
+def decode(path: Path, size: int, fit: Fit = "square") -> NDArray[np.uint8] | None:
+    """uint8 [size, size, 3]: RGB, scaled; None if broken.
 
     Grey, palette and CMYK images become RGB. A JPEG of at least twice the size that is needed is
     decoded at half of it, a quarter, … Raises DatasetError if there is no such file.
@@ -107,11 +114,16 @@ def decode(path: Path, size: int) -> NDArray[np.uint8] | None:
             scale = size / min(image.size)
             image.draft(None, (math.ceil(image.width * scale), math.ceil(image.height * scale)))
             pixels = image if image.mode == "RGB" else image.convert("RGB")
-            side = min(pixels.size)
-            left, top = ((extent - side) // 2 for extent in pixels.size)
-            box = (left, top, left + side, top + side)
+            box = _square(*pixels.size) if fit == "square" else (0, 0, *pixels.size)
             return np.array(pixels.resize((size, size), Image.Resampling.BILINEAR, box))
     except FileNotFoundError as error:
         raise DatasetError(f"{path} is in the list and not in the folder") from error
     except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError):
         return None
+
+
+def _square(width: int, height: int) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom of the largest square around the centre."""
+    side = min(width, height)
+    left, top = (width - side) // 2, (height - side) // 2
+    return left, top, left + side, top + side

@@ -21,7 +21,7 @@ from filelock import FileLock
 from trainables.datasets import DatasetError
 from trainables.datasets.array_cache import cache_root
 from trainables.datasets.file_list import FileList
-from trainables.datasets.image_files import Broken, ImageFiles, blank, decode
+from trainables.datasets.image_files import Broken, Fit, ImageFiles, blank, decode
 
 CHUNK = 512
 """Images between two notes of the progress."""
@@ -41,10 +41,16 @@ class Progress:
 
 
 def image_files(
-    folder: Path, listed: FileList, size: int, on_broken: Broken, data_root: Path
+    folder: Path,
+    listed: FileList,
+    size: int,
+    on_broken: Broken,
+    data_root: Path,
+    *,
+    fit: Fit = "square",
 ) -> ImageFiles:
     """The images of a list, from their packed file if there is a complete one."""
-    files = ImageFiles.of(folder, listed.paths, size, on_broken)
+    files = ImageFiles.of(folder, listed.paths, size, on_broken, fit)
     place = _place(files, data_root)
     progress = _read_progress(place)
     if progress.num_done < len(files):
@@ -99,7 +105,7 @@ def _write(
     pool: ThreadPoolExecutor,
     progress: Progress,
 ) -> None:
-    images = pool.map(lambda name: decode(files.folder / name, files.size), names)
+    images = pool.map(lambda name: decode(files.folder / name, files.size, files.fit), names)
     for name, image in zip(names, images, strict=True):
         if image is None:
             progress.broken.append(name)
@@ -108,7 +114,7 @@ def _write(
 
 def _place(files: ImageFiles, data_root: Path) -> Path:
     """Folder of the packed form of just these images in this order."""
-    digest = hashlib.sha256(repr((str(files.folder.name), files.size)).encode())
+    digest = hashlib.sha256(repr((files.folder.name, files.size, files.fit)).encode())
     for name in files.names:
         digest.update(name.encode() + b"\n")
     return cache_root(data_root) / f"packed-{files.size}-{digest.hexdigest()[:16]}"

@@ -41,6 +41,7 @@ class Synthetic:
             name="synthetic",
             num_train=self.images,
             num_test=max(1, self.images // 2),
+            is_retrieval=False,
             licence="",
             origin="drawn",
         )

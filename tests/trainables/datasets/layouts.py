@@ -68,6 +68,36 @@ def write_clothing1m(root: Path, *, num_train: int = 20, num_test: int = 6) -> P
     return folder
 
 
+def write_mars(root: Path, *, images: int = 3) -> Path:
+    """`root/mars` as published: three training persons; test persons, distractors and junk.
+
+    Each person is seen by two cameras, each tracklet has `images` frames of 128 × 64 whose grey
+    level tells the person. Training persons are 1, 3 and 5, test persons 2 and 4; the queries are
+    the tracklets of the first camera.
+    """
+    from scipy.io import savemat
+
+    folder = root / "mars"
+    persons = {"train": ["0001", "0003", "0005"], "test": ["00-1", "0000", "0002", "0004"]}
+    queries = []
+    for split, found in persons.items():
+        names, tracks = [], []
+        for person in found:
+            for camera in (1, 2):
+                tracks.append([len(names) + 1, len(names) + images, int(person[2:]), camera])
+                if split == "test" and camera == 1 and int(person[2:]) > 0:
+                    queries.append(len(tracks))
+                for frame in range(images):
+                    name = f"{person}C{camera}T0001F{frame:03d}.jpg"
+                    path = folder / f"bbox_{split}" / person / name
+                    write_jpeg(path, 7 * (int(person[2:]) + 1), shape=(128, 64))
+                    names.append(name)
+        _write_list(folder / f"info/{split}_name.txt", names)
+        savemat(folder / f"info/tracks_{split}_info.mat", {f"track_{split}_info": tracks})
+    savemat(folder / "info/query_IDX.mat", {"query_IDX": [queries]})
+    return folder
+
+
 def write_class_folders(root: Path, *, images: int = 4) -> Path:
     """`root/mine` with three classes in `train` and `val`, among files that are no images."""
     for split in ("train", "val"):

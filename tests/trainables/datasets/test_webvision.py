@@ -124,7 +124,7 @@ def test_packing_goes_on_where_it_stopped(folder: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(packing, "CHUNK", 4)
     tried: list[str] = []
 
-    def interrupted(path: Path, size: int) -> NDArray[np.uint8] | None:
+    def interrupted(path: Path, size: int, fit: str) -> NDArray[np.uint8] | None:
         tried.append(path.name)
         if len(tried) == 14:
             raise MemoryError
