@@ -25,6 +25,7 @@ cell:
   architecture: {name: mlp, hidden: [1]}
   loss: ce
   learning_rate: 0.1
+  batch_size: 20
   epochs: 1
 """
 

@@ -45,8 +45,8 @@ METRIC_FACTS = {
     "test_accuracy": MetricFacts("Top-1 accuracy on the test split", True, True, True),
     "test_top5_accuracy": MetricFacts("Top-5 accuracy on the test split", True, True, True),
     "test_loss": MetricFacts("Loss on the test split", True, False, False),
-    "test_cmc1": MetricFacts("CMC-1 of the test tracklets", True, True, False),
-    "test_map": MetricFacts("Mean average precision of the test tracklets", True, True, False),
+    "test_cmc1": MetricFacts("CMC-1 of the test tracklets", True, True, True),
+    "test_map": MetricFacts("Mean average precision of the test tracklets", True, True, True),
     "train_loss": MetricFacts("Loss on the training split", False, False, False),
     "train_accuracy_noisy": MetricFacts(
         "Accuracy on the training split against the noisy labels", False, True, True
