@@ -51,7 +51,8 @@ def direct_seconds_per_cell(folder: Path, count: int) -> float:
     import torch
 
     from orchestrator.attempts import LaunchSettings, Task
-    from orchestrator.launch import LaunchOptions, open_study
+    from orchestrator.launch import LaunchOptions
+    from orchestrator.opened import open_study
     from orchestrator.trial import run_cells
 
     torch.set_num_threads(1)

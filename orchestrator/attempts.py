@@ -30,6 +30,7 @@ class LaunchSettings:
         checkpoint_seconds: time between mid-cell checkpoints.
         code_version, code_dirty, packages: provenance, read once by the driver.
         drain_file: as soon as this file exists, trials checkpoint and stop.
+        report_seconds: time between two reports of a trial's epochs.
         hang_seconds: no epoch but the first counts as hanging before this time.
         first_epoch_seconds: time for the first epoch, data loading included.
     """
@@ -45,6 +46,7 @@ class LaunchSettings:
     code_dirty: bool | None
     packages: str
     drain_file: str
+    report_seconds: float = 1.0
     hang_seconds: float = FLOOR_SECONDS
     first_epoch_seconds: float = FIRST_EPOCH_SECONDS
 

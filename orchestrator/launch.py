@@ -6,7 +6,6 @@ running cells is the executor's part, imported only when there is something to r
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
@@ -15,46 +14,30 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from orchestrator.cell import Cell, StudyCell
+from orchestrator.cell import Cell
 from orchestrator.drain import Drain
 from orchestrator.errors import ExecutorError
 from orchestrator.forecast import forecast, forecast_lines
-from orchestrator.grid import display, expand
 from orchestrator.lease import hold
+from orchestrator.opened import OpenedStudy, Picks, decide, plan_study
 from orchestrator.packing import form_stacks, order_trials
-from orchestrator.phases import Pick, pick_values
 from orchestrator.plan import Plan, make_plan
 from orchestrator.progress import Progress, SharedProgress
 from orchestrator.provenance import CodeVersion, code_version, package_versions
-from orchestrator.source import Source, load_source
-from orchestrator.study import Phase, Study, parse_study, smoke_form
+from orchestrator.recording import pick_records, study_record
+from orchestrator.source import Source
 from orchestrator.trackers import make_trackers
-from storage.attempt import PickRecord, PlannedCell, StudyRecord
 from storage.landing import land_picks, land_study
 from storage.probe import check_folder, check_location
 from storage.store import Store
-from trainables import catalog
 
 if TYPE_CHECKING:
     from orchestrator.attempts import LaunchSettings, Task
     from orchestrator.executor import Executor
 
-Picks = dict[tuple[str, str], tuple[Pick, ...]]
-"""(phase, name of the pick) → one pick per group."""
-
-
-@dataclass(frozen=True)
-class OpenedStudy:
-    """A study with the text it came from."""
-
-    study: Study
-    source: Source
-    overrides: tuple[str, ...] = ()
-    is_smoke: bool = False
-
-    def expand(self, picks: Picks) -> tuple[StudyCell, ...]:
-        """Its cells, as far as the picks are known. Raises StudyError."""
-        return expand(self.study, self.source, catalog, picks, smoke=self.is_smoke)
+MOST_REPORTS = 100
+"""A second, of all trials together: each costs the driver about half a millisecond, so a thousand
+trials that report every second would take half of its time."""
 
 
 @dataclass(frozen=True)
@@ -101,23 +84,6 @@ class LaunchReport:
     is_budget_spent: bool
 
 
-def open_study(path: Path, overrides: Sequence[str] = (), *, smoke: bool = False) -> OpenedStudy:
-    """Read and check a study file. Raises StudyError."""
-    source = load_source(path, overrides)
-    study = parse_study(source)
-    return OpenedStudy(smoke_form(study) if smoke else study, source, tuple(overrides), smoke)
-
-
-def plan_study(opened: OpenedStudy, store_root: Path) -> Plan:
-    """The study against the store. Raises StudyError."""
-    store = Store(store_root)
-    picks: Picks = {}
-    for name, phase in opened.study.stages.items():
-        if phase.pick:
-            picks |= _decide(name, phase, opened.expand(picks), store)
-    return make_plan(opened.expand(picks), store.states())
-
-
 def launch(opened: OpenedStudy, options: LaunchOptions, progress: Progress) -> LaunchReport:
     """Run what the store lacks, phase after phase.
 
@@ -161,8 +127,8 @@ def launch(opened: OpenedStudy, options: LaunchOptions, progress: Progress) -> L
             if drain.is_set:
                 break
             if phase.pick:
-                picks |= _decide(name, phase, cells, Store(options.store))
-                land_picks(options.store, opened.study.name, _pick_records(opened.study, picks))
+                picks |= decide(name, phase, cells, Store(options.store))
+                land_picks(options.store, opened.study.name, pick_records(opened.study, picks))
     is_budget_spent = drain.is_set and drain.signal is None
     return LaunchReport(plan_study(opened, options.store), num_due, drain.signal, is_budget_spent)
 
@@ -240,6 +206,7 @@ def _settings(
         code_dirty=code.is_dirty,
         packages=package_versions(),
         drain_file=str(drain.file.resolve()),
+        report_seconds=max(1.0, executor.slots / MOST_REPORTS),
     )
 
 
@@ -253,71 +220,3 @@ def _task(cell: Cell) -> Task:
     from orchestrator.attempts import Task
 
     return Task(cell.key, cell.base_key, cell.revisions, cell.config.to_dict())
-
-
-def _decide(name: str, phase: Phase, cells: Sequence[StudyCell], store: Store) -> Picks:
-    """The picks of a phase, for those groups whose cells all have results."""
-    keys = [entry.cell.key for entry in cells if entry.phase == name and entry.cell]
-    return {
-        (name, pick): pick_values(name, rule, cells, store.curves(keys, rule.metric))
-        for pick, rule in phase.pick.items()
-    }
-
-
-def study_record(
-    opened: OpenedStudy, cells: Sequence[StudyCell], launch_id: str, code: CodeVersion
-) -> StudyRecord:
-    study, source = opened.study, opened.source
-    return StudyRecord(
-        name=study.name,
-        title=study.title,
-        source_path=str(source.path),
-        source_sha256=source.sha256,
-        source_text=source.text,
-        overrides=opened.overrides,
-        tables=study.tables,
-        planned=tuple(_planned_cell(study, entry) for entry in cells),
-        launch=launch_id,
-        recorded_at=datetime.now(UTC),
-        code_version=code.commit,
-    )
-
-
-def _planned_cell(study: Study, entry: StudyCell) -> PlannedCell:
-    cell = entry.cell
-    return PlannedCell(
-        study=study.name,
-        phase=entry.phase,
-        position=entry.position,
-        key=cell.key if cell else None,
-        base_key=cell.base_key if cell else None,
-        seed=entry.seed,
-        axes=entry.axes,
-        config=json.dumps(cell.config.to_dict(), sort_keys=True) if cell else None,
-        skipped=entry.skipped,
-    )
-
-
-def _pick_records(study: Study, picks: Picks) -> list[PickRecord]:
-    now = datetime.now(UTC)
-    return [
-        PickRecord(
-            study=study.name,
-            phase=phase,
-            pick=name,
-            group=pick.group,
-            field=pick.field,
-            value=display(pick.value),
-            score=pick.score,
-            runner_up=None if pick.runner_up is None else display(pick.runner_up),
-            runner_up_score=pick.runner_up_score,
-            num_seeds=pick.num_seeds,
-            is_tie=pick.is_tie,
-            at_edge=pick.at_edge,
-            changed_share=pick.changed_share,
-            rule=pick.rule,
-            picked_at=now,
-        )
-        for (phase, name), made in picks.items()
-        for pick in made
-    ]

@@ -33,8 +33,6 @@ from trainables.config import EpochRecord, TrainingConfig, TrainingResult
 INTERRUPTED = "interrupted"
 """Reported when a drain stopped the cell at a checkpoint; not an outcome, the cell is still due."""
 
-HEARTBEAT_SECONDS = 1.0
-
 HANG_EXIT_CODE = 70
 HANG_GRACE_SECONDS = 30.0
 """For noting a hang in the store, which may be what hangs."""
@@ -79,7 +77,7 @@ def run_trial(parameters: dict[str, Any]) -> dict[str, Any]:
 
     settings = LaunchSettings(**parameters["settings"])
     tasks = [Task(**task) for task in parameters["tasks"]]
-    ended = run_cells(tasks, settings, _Heartbeat(tune.report))
+    ended = run_cells(tasks, settings, _Heartbeat(tune.report, settings.report_seconds))
     return {"ended": [asdict(entry) for entry in ended]}
 
 
@@ -210,18 +208,18 @@ def _end_hanging(tasks: Sequence[Task], settings: LaunchSettings, seconds: float
 
 
 class _Heartbeat(Listener):
-    """Passes epochs on to Tune, at most one a second: its loop is built for tens of reports."""
+    """Passes epochs on to Tune, now and then: its loop is built for few reports."""
 
-    def __init__(self, report: Callable[[dict[str, Any]], None]) -> None:
-        self._report = report
-        self._due = time.monotonic() + HEARTBEAT_SECONDS
+    def __init__(self, report: Callable[[dict[str, Any]], None], seconds: float) -> None:
+        self._report, self._seconds = report, seconds
+        self._due = time.monotonic() + seconds
         self._epochs: dict[str, int] = {}
 
     def epoch_ended(self, key: str, epoch: int) -> None:
         self._epochs[key] = epoch
         now = time.monotonic()
         if now >= self._due:
-            self._due = now + HEARTBEAT_SECONDS
+            self._due = now + self._seconds
             self._report({"epochs": dict(self._epochs)})
 
     def waits_for_room(self, reason: str) -> None:

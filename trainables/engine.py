@@ -1,13 +1,12 @@
 """The step, and an epoch of steps: everything on the device, read back once per epoch.
 
-Everything has a leading member axis S, 1 for a lone run. Batches are index vectors into resident
-images; augmentation parameters of a whole epoch are drawn beforehand; sums are kept in device
-tensors. Nothing in an epoch waits for the device.
+Everything has a leading member axis S, 1 for a lone run. Sums are kept in device tensors, and
+nothing in an epoch waits for the device.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
@@ -15,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from trainables.augment import Augmentation, centred
+from trainables.batches import Batch
 from trainables.config import Precision
-from trainables.image_source import ImageSource
 from trainables.losses import Loss
 from trainables.losses.logit_bias import add_logit_bias
 from trainables.networks import Network
@@ -47,74 +46,6 @@ class Preprocessing:
         """uint8 [B, C, H, W] → float32 [B, C, H, W]."""
         normalized = (images.float() - self.offset) * self.scale
         return normalized.contiguous(memory_format=self.memory_format)
-
-
-@dataclass(frozen=True)
-class Batch:
-    """One step's data.
-
-    Args:
-        images: uint8 [S, B, C, H, W].
-        given, true: labels trained on and true labels, int64 [S, B].
-        weights: float32 [S, B] on the samples' losses; None for 1 throughout.
-    """
-
-    images: Tensor
-    given: Tensor
-    true: Tensor
-    weights: Tensor | None
-
-    def split(self, size: int | None) -> Iterator[Batch]:
-        """Parts of at most `size` images a member; itself for None."""
-        if size is None:
-            yield self
-            return
-        weights = self.weights
-        for start in range(0, self.given.shape[1], size):
-            part = slice(start, start + size)
-            yield Batch(
-                self.images[:, part],
-                self.given[:, part],
-                self.true[:, part],
-                None if weights is None else weights[:, part],
-            )
-
-
-@dataclass(frozen=True)
-class TrainingData:
-    """What the batches of one epoch are cut from.
-
-    Args:
-        images: N images, shared by the members.
-        true: int64 [N].
-        given: int64 [S, N].
-        weights: float32 [S, N]; None for 1 throughout.
-        order: int64 [S, N].
-        augmentations: each with its draws, [S, N, …] in the order of the batches.
-    """
-
-    images: ImageSource
-    true: Tensor
-    given: Tensor
-    weights: Tensor | None
-    order: Tensor
-    augmentations: Sequence[tuple[Augmentation, Tensor]]
-
-    def batches(self, batch_size: int, first: int = 0) -> Generator[Batch, None, None]:
-        """All batches from the `first` on, in order, the last one as short as it comes."""
-        starts = range(first * batch_size, self.order.shape[1], batch_size)
-        parts = [slice(start, start + batch_size) for start in starts]
-        chosen = [self.order[:, part] for part in parts]
-        pictures = self.images.batches(positions.flatten() for positions in chosen)
-        for part, positions, images in zip(parts, chosen, pictures, strict=True):
-            for augmentation, draws in self.augmentations:
-                images = augmentation.apply(images, draws[:, part].flatten(0, 1))
-            yield Batch(
-                images.view(*positions.shape, *images.shape[1:]),
-                self.given.gather(1, positions),
-                self.true[positions],
-                None if self.weights is None else self.weights.gather(1, positions),
-            )
 
 
 class TrainingSums:

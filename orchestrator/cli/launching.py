@@ -57,7 +57,7 @@ def plan(
     `--probe` by a few steps of every other kind.
     """
     from orchestrator.forecast import forecast, forecast_lines
-    from orchestrator.launch import open_study, plan_study
+    from orchestrator.opened import open_study, plan_study
     from orchestrator.source import StudyError
     from orchestrator.summary import plan_lines
     from storage import Store
@@ -108,9 +108,10 @@ def launch(
     from rich.console import Console
 
     from orchestrator.errors import ExecutorError
-    from orchestrator.launch import LaunchOptions, open_study
+    from orchestrator.launch import LaunchOptions
     from orchestrator.launch import launch as run_launch
     from orchestrator.lease import LeaseHeldError
+    from orchestrator.opened import open_study
     from orchestrator.progress import SharedProgress
     from orchestrator.progress.console import console_progress
     from orchestrator.progress.event_log import EventLog, EventLogError

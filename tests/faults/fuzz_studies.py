@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from orchestrator.launch import open_study
+from orchestrator.opened import open_study
 from orchestrator.source import StudyError
 
 STUDIES = Path(__file__).parents[2] / "studies"

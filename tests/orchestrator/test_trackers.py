@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.launch import open_study
+from orchestrator.opened import open_study
 from orchestrator.source import StudyError
 from orchestrator.trackers import CellRun, Tracker, make_trackers
 from storage.landing import land_attempt

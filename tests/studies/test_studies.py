@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from orchestrator.cell import StudyCell
-from orchestrator.launch import OpenedStudy, open_study, study_record
+from orchestrator.opened import OpenedStudy, open_study
 from orchestrator.provenance import CodeVersion
+from orchestrator.recording import study_record
 from storage.landing import land_study
 from storage.reporting.report import Report, build_report
 from storage.store import Store

@@ -1,0 +1,75 @@
+"""A study and its picks → the rows that the store keeps of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from orchestrator.cell import StudyCell
+from orchestrator.grid import display
+from orchestrator.opened import OpenedStudy, Picks
+from orchestrator.provenance import CodeVersion
+from orchestrator.study import Study
+from storage.attempt import PickRecord, PlannedCell, StudyRecord
+
+
+def study_record(
+    opened: OpenedStudy, cells: Sequence[StudyCell], launch_id: str, code: CodeVersion
+) -> StudyRecord:
+    """A study with all its cells, as a launch found it."""
+    study, source = opened.study, opened.source
+    return StudyRecord(
+        name=study.name,
+        title=study.title,
+        source_path=str(source.path),
+        source_sha256=source.sha256,
+        source_text=source.text,
+        overrides=opened.overrides,
+        tables=study.tables,
+        planned=tuple(_planned_cell(study, entry) for entry in cells),
+        launch=launch_id,
+        recorded_at=datetime.now(UTC),
+        code_version=code.commit,
+    )
+
+
+def _planned_cell(study: Study, entry: StudyCell) -> PlannedCell:
+    cell = entry.cell
+    return PlannedCell(
+        study=study.name,
+        phase=entry.phase,
+        position=entry.position,
+        key=cell.key if cell else None,
+        base_key=cell.base_key if cell else None,
+        seed=entry.seed,
+        axes=entry.axes,
+        config=json.dumps(cell.config.to_dict(), sort_keys=True) if cell else None,
+        skipped=entry.skipped,
+    )
+
+
+def pick_records(study: Study, picks: Picks) -> list[PickRecord]:
+    """What was picked so far, and how firmly."""
+    now = datetime.now(UTC)
+    return [
+        PickRecord(
+            study=study.name,
+            phase=phase,
+            pick=name,
+            group=pick.group,
+            field=pick.field,
+            value=display(pick.value),
+            score=pick.score,
+            runner_up=None if pick.runner_up is None else display(pick.runner_up),
+            runner_up_score=pick.runner_up_score,
+            num_seeds=pick.num_seeds,
+            is_tie=pick.is_tie,
+            at_edge=pick.at_edge,
+            changed_share=pick.changed_share,
+            rule=pick.rule,
+            picked_at=now,
+        )
+        for (phase, name), made in picks.items()
+        for pick in made
+    ]

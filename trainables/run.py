@@ -1,0 +1,244 @@
+"""The state of a run, or of a stack of runs, as it goes from epoch to epoch."""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from trainables import checkpoint
+from trainables.augment import AUGMENTATIONS
+from trainables.batches import TrainingData
+from trainables.config import EpochRecord, TrainingConfig, TrainingResult
+from trainables.engine import (
+    Learner,
+    MemberLosses,
+    Preprocessing,
+    TrainingSums,
+    arithmetic_of,
+)
+from trainables.evaluate import TestFigures, evaluate
+from trainables.member import Member
+from trainables.networks import LoneNetwork, Network, as_one
+from trainables.noise.measure import labels_sha256, realized_rate, transition_matrix
+from trainables.normalization import NORMALIZATIONS
+from trainables.optimization import OPTIMIZERS, SGD
+from trainables.pruning import kept_samples
+from trainables.registry import ParameterError
+from trainables.resident import resident_data
+from trainables.stacking import require_one_stack
+from trainables.tracklets import rank_tracklets
+from trainables.updates import LoneUpdates, MemberState, StackedUpdates, Updates
+
+
+class Run:
+    """The state of a stack between two epochs; that of a lone run also between two steps."""
+
+    def __init__(
+        self,
+        configs: Sequence[TrainingConfig],
+        data_root: Path,
+        device: str,
+        checkpoint_paths: Sequence[Path] | None,
+    ) -> None:
+        require_one_stack(configs)
+        self.config, self.device = configs[0], device
+        _check_precision(self.config, device)
+        self.data = resident_data(self.config.dataset, data_root, device)
+        self.augmentations = [AUGMENTATIONS.build(choice) for choice in self.config.augmentation]
+        saved = _checkpoints(configs, checkpoint_paths)
+        self.members = [
+            Member(config, self.data, data_root, state)
+            for config, state in zip(configs, saved, strict=True)
+        ]
+        networks = [member.initial_network() for member in self.members]
+        for network, state in zip(networks, saved, strict=True):
+            if state:
+                network.load_state_dict(state["network"])
+        begun = [state for state in saved if state and state["steps"]]
+        self.steps_done: int = begun[0]["steps"] if begun else 0
+        sums = [s["sums"] if s else torch.zeros(len(TrainingSums.NAMES)) for s in saved]
+        self.sums = TrainingSums(torch.stack(sums).double().to(device))
+        self._seconds_before: float = begun[0]["epoch_seconds"] if begun else 0.0
+        states = [state["optimizer"] if state else None for state in saved]
+        self.learner = self._learner(as_one(networks).to(device), states)
+
+    def _learner(self, network: Network, states: Sequence[MemberState | None]) -> Learner:
+        statistics = NORMALIZATIONS.build(self.config.normalization)(self.data.info)
+        preprocess = Preprocessing.of(statistics, network, self.device)
+        network.to(memory_format=preprocess.memory_format)
+        names = [m.config.loss.replace(logit_bias=0.0, logit_bias_epochs=1) for m in self.members]
+        return Learner(
+            network,
+            _updates(network, self.config, states),
+            MemberLosses([m.loss for m in self.members], names, self.device),
+            MemberLosses([m.objective for m in self.members], names, self.device),
+            preprocess,
+            arithmetic_of(self.config.precision, self.device),
+            self.augmentations,
+            self.config.micro_batch,
+        )
+
+    @property
+    def is_over(self) -> bool:
+        return all(member.is_over for member in self.members)
+
+    @property
+    def epochs_done(self) -> int:
+        """By the member that is furthest behind."""
+        return min(len(member.records) for member in self.members)
+
+    def next_epoch(
+        self,
+        on_epoch: Callable[[int, EpochRecord], None],
+        after_step: Callable[[Run], None],
+    ) -> None:
+        """Train and test one epoch of each member, or what is left of it."""
+        self._started = time.perf_counter()
+        self._train(after_step)
+        sums = self.sums.read()
+        self._prune()
+        tests = self._test()
+        is_finite = self.learner.network.finite_members().tolist()
+        seconds = self._epoch_seconds / len(self.members)
+        self.steps_done, self._seconds_before = 0, 0.0
+        self.sums = TrainingSums(torch.zeros_like(self.sums.values))
+        for position, member in enumerate(self.members):
+            if not member.is_over:
+                figures = sums[position], tests[position], is_finite[position]
+                on_epoch(position, member.record(*figures, seconds))
+
+    def _test(self) -> list[TestFigures]:
+        """A ranking takes longer than an epoch, so it is made of the last network only."""
+        data = self.data
+        if data.retrieval is None:
+            return evaluate(self.learner, data.test_images, data.test_labels)
+        if self.members[0].epoch < self.config.epochs:
+            return [TestFigures() for _ in self.members]
+        return rank_tracklets(self.learner, data.test_images, data.retrieval)
+
+    @property
+    def _epoch_seconds(self) -> float:
+        """Time in the present epoch, by all members and attempts."""
+        return self._seconds_before + time.perf_counter() - self._started
+
+    def _train(self, after_step: Callable[[Run], None]) -> None:
+        biases = [member.logit_bias for member in self.members]
+        on_device = torch.tensor(biases, device=self.device).unsqueeze(1) if any(biases) else None
+        self.learner.updates.set_learning_rates([m.learning_rate for m in self.members])
+        with closing(self._epoch().batches(self.config.batch_size, self.steps_done)) as batches:
+            for batch in batches:
+                self.learner.step(batch, on_device, self.sums)
+                self.steps_done += 1
+                if len(self.members) == 1:
+                    after_step(self)
+
+    def _epoch(self) -> TrainingData:
+        """The next epoch with all its random draws."""
+        draws = zip(*(member.draws(self.augmentations) for member in self.members), strict=True)
+        stacked = [torch.stack(parts).to(self.device) for parts in draws]
+        return TrainingData(
+            self.data.train_images,
+            self.data.train_labels,
+            torch.stack([member.given for member in self.members]),
+            self._sample_weights(),
+            torch.stack([member.order() for member in self.members]).to(self.device),
+            list(zip(self.augmentations, stacked, strict=True)),
+        )
+
+    def _sample_weights(self) -> Tensor | None:
+        """Float32 [S, N]; None if no loss prunes."""
+        if all(member.weights is None for member in self.members):
+            return None
+        ones = torch.ones_like(self.data.train_labels, dtype=torch.float32)
+        return torch.stack([ones if m.weights is None else m.weights for m in self.members])
+
+    def _prune(self) -> None:
+        due = {
+            position: (member.pruning_loss, member.given)
+            for position, member in enumerate(self.members)
+            if member.pruning_loss
+        }
+        for position, kept in kept_samples(self.learner, self.data.train_images, due).items():
+            self.members[position].weights = kept
+
+    def save(self, paths: Sequence[Path]) -> None:
+        """Write, for each member, everything that its next step depends on."""
+        for position, (member, path) in enumerate(zip(self.members, paths, strict=True)):
+            state = {
+                **member.state(),
+                "steps": self.steps_done,
+                "sums": self.sums.values[position].clone(),
+                "epoch_seconds": self._epoch_seconds if self.steps_done else 0.0,
+                "network": self.learner.network.member_state(position),
+                "optimizer": self.learner.updates.member_state(position),
+            }
+            checkpoint.save(path, state)
+
+    def results(self) -> list[TrainingResult]:
+        """The whole runs as values."""
+        return [self._result(member) for member in self.members]
+
+    def _result(self, member: Member) -> TrainingResult:
+        true, given = self.data.train_labels.cpu(), member.given.cpu()
+        num_classes = self.data.info.num_classes
+        return TrainingResult(
+            config=member.config,
+            epochs=tuple(member.records),
+            diverged_epoch=member.diverged_epoch,
+            num_parameters=member.num_parameters,
+            num_classes=num_classes,
+            noisy_label_sha256=labels_sha256(given),
+            realized_noise_rate=realized_rate(true, given),
+            transition_matrix=transition_matrix(true, given, num_classes),
+            initial_weights_sha256=member.initial_weights_sha256,
+            device=_device_name(self.device),
+            seconds=member.seconds,
+            peak_memory_bytes=_peak_memory_bytes(self.device),
+            num_broken_images=self.data.num_broken_images,
+            resumed_from_epoch=member.resumed_from_epoch,
+        )
+
+
+def _checkpoints(
+    configs: Sequence[TrainingConfig], paths: Sequence[Path] | None
+) -> list[dict[str, Any] | None]:
+    """The saved state of each run, None where there is none."""
+    if paths is None:
+        return [None] * len(configs)
+    pairs = zip(paths, configs, strict=True)
+    return [checkpoint.load(path, config.to_dict()) for path, config in pairs]
+
+
+def _check_precision(config: TrainingConfig, device: str) -> None:
+    """Refuse what this device cannot do. Raises ParameterError."""
+    if config.precision == "tf32" and torch.device(device).type != "cuda":
+        raise ParameterError(f"precision tf32 needs a GPU, this is {device}", key="precision")
+
+
+def _updates(
+    network: Network, config: TrainingConfig, states: Sequence[MemberState | None]
+) -> Updates:
+    parameters: list[nn.Parameter] = list(network.parameters())
+    rule = OPTIMIZERS.build(config.optimizer)
+    if isinstance(network, LoneNetwork):
+        return LoneUpdates(rule(parameters, config.learning_rate), states[0])
+    if not isinstance(rule, SGD):
+        raise ParameterError(f"{config.optimizer.name} cannot be stacked", key="optimizer")
+    return StackedUpdates(parameters, rule, states)
+
+
+def _device_name(device: str) -> str:
+    return torch.cuda.get_device_name(device) if torch.device(device).type == "cuda" else "cpu"
+
+
+def _peak_memory_bytes(device: str) -> int:
+    if torch.device(device).type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
