@@ -160,7 +160,12 @@ def smoke_form(study: Study) -> Study:
         for name, phase in study.phases.items()
     }
     return study.model_copy(
-        update={"study": f"{study.name}-smoke", "seeds": seeds, "phases": phases}
+        update={
+            "study": f"{study.name}-smoke",
+            "seeds": seeds,
+            "phases": phases,
+            "resources": Resources(),
+        }
     )
 
 

@@ -5,7 +5,6 @@ Positions in, uint8 images on the device out, batch by batch. Knows no labels an
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -53,6 +52,8 @@ class ResidentImages:
 class StreamedImages:
     """Images in files. Threads read the next batches, since decoders do not hold Python's lock.
 
+    There are as many as torch has: the cores that the run may use.
+
     Args:
         files: the images.
         device: where batches go, through pinned memory if it is a GPU.
@@ -71,7 +72,7 @@ class StreamedImages:
 
     def batches(self, parts: Iterable[Tensor]) -> Iterator[Tensor]:
         positions = [part.tolist() for part in parts]  # now, while the device has nothing to do
-        pool = ThreadPoolExecutor(num_readers(), thread_name_prefix="images")
+        pool = ThreadPoolExecutor(torch.get_num_threads(), thread_name_prefix="images")
         try:
             started: deque[tuple[Tensor, list[Future[None]]]] = deque()
             for part in positions:
@@ -100,8 +101,3 @@ class StreamedImages:
         for reader in readers:
             reader.result()
         return batch.to(self._device, non_blocking=True).permute(0, 3, 1, 2)
-
-
-def num_readers() -> int:
-    """One per core that this process may use; a reader is idle while others train."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
