@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestrator.cell import StudyCell
@@ -27,10 +27,17 @@ class OpenedStudy:
     source: Source
     overrides: tuple[str, ...] = ()
     is_smoke: bool = False
+    _expanded: dict[str, tuple[StudyCell, ...]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def expand(self, picks: Picks) -> tuple[StudyCell, ...]:
-        """Its cells, as far as the picks are known. Raises StudyError."""
-        return expand(self.study, self.source, catalog, picks, smoke=self.is_smoke)
+        """Its cells, as far as the picks are known; made once. Raises StudyError."""
+        known = repr(picks)
+        if known not in self._expanded:
+            cells = expand(self.study, self.source, catalog, picks, smoke=self.is_smoke)
+            self._expanded[known] = cells
+        return self._expanded[known]
 
 
 def open_study(path: Path, overrides: Sequence[str] = (), *, smoke: bool = False) -> OpenedStudy:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, get_type_hints
 
 from trainables.architectures import ARCHITECTURES
@@ -187,9 +188,13 @@ def _read_choice(field: str, value: Any) -> Choice:
 
 
 def _read_scalar(field: str, value: Any) -> Any:
-    annotation = get_type_hints(TrainingConfig)[field]
-    parameter = Parameter(field, annotation, None, RANGES.get(field))
-    return parameter.canonical(value)
+    return _scalar(field).canonical(value)
+
+
+@cache
+def _scalar(field: str) -> Parameter:
+    """A field that names no component."""
+    return Parameter(field, get_type_hints(TrainingConfig)[field], None, RANGES.get(field))
 
 
 def _resolve_choice(field: str, choice: Choice) -> Choice:
