@@ -12,6 +12,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +120,7 @@ def find_result(root: Path, key: str) -> tuple[Path, dict[str, Any]] | None:
 
 def _find_in(root: Path, segment: Segment, key: str) -> dict[str, Any] | None:
     path = segment.attempts_path(root)
-    if key not in integrity.peek(path, ("key",))["key"].to_pylist():
+    if key not in _keys(path):
         return None
     rows = integrity.read(path, ("key", "outcome")).to_pylist()
     for index, row in enumerate(rows):
@@ -127,6 +128,12 @@ def _find_in(root: Path, segment: Segment, key: str) -> dict[str, Any] | None:
             curves = integrity.read(segment.curves_path(root))
             return dict(curves.slice(index, 1).to_pylist()[0])
     return None
+
+
+@lru_cache(maxsize=256)
+def _keys(path: Path) -> frozenset[str]:
+    """Keys in a segment, which never changes: a worker that lands many cells reads them once."""
+    return frozenset(integrity.peek(path, ("key",))["key"].to_pylist())
 
 
 def _entries_digest(entries: Any) -> str:
