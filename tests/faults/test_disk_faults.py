@@ -1,10 +1,12 @@
 """Whatever fails at whichever write, fsync, link or rename: the store reads as before or as after.
 
-Each act is done on a fresh copy of a store, once for every change of the disk that it asks for.
+Each act is done on a fresh copy of a store, for every fifth change of the disk that it asks for,
+other ones for each fault; with the environment variable EVERY_STEP for all of them (a few minutes).
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
@@ -25,7 +27,7 @@ from storage.store import Store
 from tests.faults.disk import Fault, Killed, failing_disk
 from trainables import checkpoint
 
-VIEWS = ("cells", "attempts", "epochs", "failures", "key_states", "planned", "picks", "studies")
+VIEWS = ("epochs", "attempts", "failures", "planned", "picks", "studies")
 
 Act = Callable[[Path], object]
 
@@ -76,7 +78,8 @@ def test_a_fault_at_any_change_of_the_disk(
     act = acts[name]
     before = everything(store)
     after = everything(done(act, shutil.copytree(store, tmp_path / "after")))
-    for step in count(1):
+    stride = 1 if os.environ.get("EVERY_STEP") else 5
+    for step in count(1 + list(Fault).index(fault) % stride, stride):
         copy = shutil.copytree(store, tmp_path / f"{step}")
         with failing_disk(fault, step) as disk, suppress(Killed, LandingError):
             act(copy)
@@ -88,7 +91,7 @@ def test_a_fault_at_any_change_of_the_disk(
         assert set(before["epochs"]) <= set(seen["epochs"]) <= set(after["epochs"])
         assert everything(done(act, copy)) == after, f"after change {step}, done again"
         assert name != "compaction" or is_tidy(copy)
-    assert step > 3
+    assert step > stride
 
 
 def is_tidy(root: Path) -> bool:

@@ -18,6 +18,7 @@ cell:
   dataset: {name: synthetic, like: fashion-mnist, images: 100}
   architecture: {name: mlp, hidden: [8]}
   learning_rate: 0.05
+  batch_size: 50
   epochs: 1
 losses: {CE: ce, MAE: mae}
 grid: {loss: all}
