@@ -42,6 +42,9 @@ from storage.probe import is_visible
 TRIALS_PER_RUN = 500
 """Tune's bookkeeping and the store's small files grow with a run; after each, both start over."""
 
+WAVES_PER_RUN = 20
+"""At least so many trials a slot, since slots wait for the last trial of a run."""
+
 FRUITLESS_RUNS = 3
 """Runs in a row that end no cell, without a node being lost, before the executor gives up."""
 
@@ -177,7 +180,8 @@ class Executor:
         due, crowded_out = list(stacks), dict[str, Task]()
         fruitless = pause = 0
         while due and not sweep.drain.is_set:
-            events = self._run_chunk(sweep, due[:TRIALS_PER_RUN], gpus)
+            size = max(TRIALS_PER_RUN, WAVES_PER_RUN * self.slots)
+            events = self._run_chunk(sweep, due[:size], gpus)
             _compact(sweep)
             crowded_out |= events.crowded_out
             settled = {*events.ended, *crowded_out}

@@ -9,6 +9,7 @@ started itself, each by its pid.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import random
@@ -18,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,15 +68,19 @@ class Verdict:
     differing: int
 
 
-def run(kind: str, kills: int, folder: Path, *, seed: int, seeds: int, size: int) -> Verdict:
-    """Kill `kills` times at random moments, then let the study end and compare."""
+def run(
+    kinds: Sequence[str], kills: int, folder: Path, *, seed: int, seeds: int, size: int
+) -> Verdict:
+    """Kill `kills` times at random moments, each launch by the next kind, then end and compare."""
     rng = random.Random(seed)
     study = folder / "kills.yaml"
     study.write_text(STUDY.format(images=size, epochs=10, seeds=seeds))
     quiet, struck = folder / "quiet", folder / "struck"
     assert launch(study, quiet).wait(LAUNCH_SECONDS) == DONE
     done = 0
-    while done < kills:
+    for kind in itertools.cycle(kinds):
+        if done == kills:
+            break
         driver = launch(study, struck)
         done += strike(driver, kind, rng, kills - done)
         code = driver.wait(LAUNCH_SECONDS)
@@ -203,7 +209,7 @@ def main() -> None:
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         verdict = run(
-            chosen.kind, chosen.kills, Path(folder), seed=chosen.seed, seeds=8, size=10_000
+            (chosen.kind,), chosen.kills, Path(folder), seed=chosen.seed, seeds=8, size=10_000
         )
     sys.stdout.write(json.dumps({"kind": chosen.kind, **vars(verdict)}) + "\n")
 
