@@ -1,6 +1,6 @@
 """Whatever fails at whichever write, fsync, link or rename: the store reads as before or as after.
 
-Each act is done on a fresh copy of a store, for every fifth change of the disk that it asks for,
+Each act is done on a fresh copy of a store, for every ninth change of the disk that it asks for,
 other ones for each fault; with the environment variable EVERY_STEP for all of them (a few minutes).
 """
 
@@ -78,7 +78,7 @@ def test_a_fault_at_any_change_of_the_disk(
     act = acts[name]
     before = everything(store)
     after = everything(done(act, shutil.copytree(store, tmp_path / "after")))
-    stride = 1 if os.environ.get("EVERY_STEP") else 5
+    stride = 1 if os.environ.get("EVERY_STEP") else 9
     for step in count(1 + list(Fault).index(fault) % stride, stride):
         copy = shutil.copytree(store, tmp_path / f"{step}")
         with failing_disk(fault, step) as disk, suppress(Killed, LandingError):
