@@ -50,11 +50,10 @@ def _pace(config: TrainingConfig, data_root: Path) -> Pace:
     part = config.dataset.replace(train_size=images, test_size=max(1, round(share * num_test)))
     result = train(replace(config, dataset=part, epochs=2), data_root=data_root)
     seconds = result.epochs[-1].seconds / share
+    fields = config.to_dict()
     return Pace(
-        dataset=json.dumps({"name": config.dataset.name, **config.dataset.as_dict()}),
-        architecture=json.dumps(
-            {"name": config.architecture.name, **config.architecture.as_dict()}
-        ),
+        dataset=json.dumps(fields["dataset"]),
+        architecture=json.dumps(fields["architecture"]),
         batch_size=config.batch_size,
         precision=config.precision,
         device=result.device,

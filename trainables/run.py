@@ -121,7 +121,7 @@ class Run:
             return evaluate(self.learner, data.test_images, data.test_labels)
         if self.members[0].epoch < self.config.epochs:
             return [TestFigures() for _ in self.members]
-        return rank_tracklets(self.learner, data.test_images, data.retrieval)
+        return rank_tracklets(self.learner, data.test_images, data.test_labels, data.retrieval)
 
     @property
     def _epoch_seconds(self) -> float:

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -25,14 +24,16 @@ from trainables.retrieval import Tracklets, evaluate_retrieval
 
 @torch.no_grad()
 def rank_tracklets(
-    learner: Learner, images: ImageSource, split: RetrievalSplit
+    learner: Learner, images: ImageSource, tracklets: Tensor, split: RetrievalSplit
 ) -> list[TestFigures]:
-    """Figures of a lone run. Every test tracklet but the query itself is in the gallery.
+    """Figures of a lone run whose test images belong to `tracklets`, int64 [N].
+
+    Every test tracklet but the query itself is in the gallery.
 
     Raises:
         ParameterError: the network has no linear layer.
     """
-    features = _tracklet_features(learner, images, split)
+    features = _tracklet_features(learner, images, tracklets.cpu(), len(split.identities))
     identities, cameras = torch.from_numpy(split.identities), torch.from_numpy(split.cameras)
     asked = torch.from_numpy(split.queries)
     gallery = Tracklets(features, identities, cameras)
@@ -42,15 +43,16 @@ def rank_tracklets(
     return [TestFigures(cmc1=found.cmc1, mean_average_precision=found.mean_average_precision)]
 
 
-def _tracklet_features(learner: Learner, images: ImageSource, split: RetrievalSplit) -> Tensor:
+def _tracklet_features(
+    learner: Learner, images: ImageSource, tracklets: Tensor, num_tracklets: int
+) -> Tensor:
     """Float32 [T, D] of length 1, on the CPU; images pass by and are not kept."""
     sums: Tensor | None = None
-    tracklets = torch.from_numpy(np.asarray(split.tracklets))
     with _last_inputs(learner.network) as inputs:
         for part, _ in predictions(learner, images):
             features = inputs.pop().float().cpu()
             if sums is None:
-                sums = torch.zeros(len(split.identities), features.shape[1])
+                sums = torch.zeros(num_tracklets, features.shape[1])
             sums.index_add_(0, tracklets[part], features)
     assert sums is not None
     return nn.functional.normalize(sums, dim=1)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -60,15 +60,13 @@ class DatasetInfo:
 
 @dataclass(frozen=True)
 class RetrievalSplit:
-    """How test images make tracklets, and which of them ask. int64 throughout.
+    """The tracklets that test images make, and which of them ask. int64 throughout.
 
     Args:
-        tracklets: [N], the tracklet of each test image.
         identities, cameras: [T], of each tracklet; -1 is junk, 0 a distractor.
         queries: [Q], positions of the tracklets that are asked for among all others.
     """
 
-    tracklets: NDArray[np.int64]
     identities: NDArray[np.int64]
     cameras: NDArray[np.int64]
     queries: NDArray[np.int64]
@@ -159,13 +157,12 @@ def load_dataset(choice: Choice, data_root: Path) -> tuple[DatasetInfo, ImageArr
         _check_split(info, "test", arrays.test_images, arrays.test_labels)
     train = _evenly(arrays.train_labels, choice, "train_size")
     test = _evenly(arrays.test_labels, choice, "test_size")
-    split = arrays.retrieval
     return info, ImageArrays(
         arrays.train_images[train],
         arrays.train_labels[train],
         arrays.test_images[test],
         arrays.test_labels[test],
-        split and replace(split, tracklets=split.tracklets[test]),
+        arrays.retrieval,
     )
 
 
@@ -183,6 +180,12 @@ def default_data_root() -> Path:
     """`ORCHESTRATOR_DATA`, else a folder in the user's cache."""
     given = os.environ.get("ORCHESTRATOR_DATA")
     return Path(given) if given else Path.home() / ".cache" / "orchestrator" / "data"
+
+
+def stays_below(name: str) -> bool:
+    """Whether a path in a study or a list names a place below the folder it is relative to."""
+    path = PurePosixPath(name)
+    return not path.is_absolute() and ".." not in path.parts
 
 
 def missing_files(name: str, presence: Presence, reason: str) -> DatasetError:

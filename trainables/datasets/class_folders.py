@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Annotated
 
 import numpy as np
@@ -15,9 +15,10 @@ from trainables.datasets import (
     ImageArrays,
     Presence,
     missing_files,
+    stays_below,
 )
 from trainables.datasets.file_list import FileList
-from trainables.datasets.image_files import Broken
+from trainables.datasets.image_files import IMAGENET_MEAN, IMAGENET_STD, Broken
 from trainables.datasets.packing import image_files
 from trainables.registry import ParameterError, Range
 
@@ -41,14 +42,13 @@ class ClassFolders:
     path: str
     num_classes: Annotated[int, Range(2)]
     size: Annotated[int, Range(8)] = 224
-    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
-    std: tuple[float, ...] = (0.229, 0.224, 0.225)
+    mean: tuple[float, ...] = IMAGENET_MEAN
+    std: tuple[float, ...] = IMAGENET_STD
     broken: Broken = "blank"
 
     def __post_init__(self) -> None:
-        folder = PurePosixPath(self.path)
         # A cell must mean the same on every machine, so no place outside the data root.
-        if folder.is_absolute() or ".." in folder.parts:
+        if not stays_below(self.path):
             raise ParameterError("a folder below the data root is needed", key="path")
 
     @property

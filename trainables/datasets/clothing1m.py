@@ -18,7 +18,7 @@ from trainables.datasets import (
     missing_files,
 )
 from trainables.datasets.file_list import FileList, read_file_list, read_names
-from trainables.datasets.image_files import Broken
+from trainables.datasets.image_files import IMAGENET_MEAN, IMAGENET_STD, Broken
 from trainables.datasets.packing import image_files
 
 SIZE = 256
@@ -61,8 +61,8 @@ class Clothing1M:
             name="clothing1m",
             num_classes=len(CLASSES),
             image_shape=(3, SIZE, SIZE),
-            mean=(0.485, 0.456, 0.406),
-            std=(0.229, 0.224, 0.225),
+            mean=IMAGENET_MEAN,
+            std=IMAGENET_STD,
             class_names=CLASSES,
             num_train=COUNTS[self.train],
             num_test=COUNTS[self.test],

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trainables.datasets import DatasetError
+from trainables.datasets import DatasetError, stays_below
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,6 @@ def _lines(path: Path) -> list[tuple[int, str]]:
 
 def _inside(name: str, path: Path, number: int) -> str:
     """`name`, if it stays in the folder of the images."""
-    where = PurePosixPath(name)
-    if where.is_absolute() or ".." in where.parts:
+    if not stays_below(name):
         raise DatasetError(f"{path}:{number}: {name[:80]!r} leaves the folder of the images")
     return name

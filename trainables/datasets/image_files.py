@@ -18,6 +18,9 @@ from PIL import Image, UnidentifiedImageError
 
 from trainables.datasets import DatasetError
 
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Per channel of images scaled to [0, 1], as all networks for large images take them."""
+
 BLANK = 128
 """Level of an image that cannot be decoded."""
 

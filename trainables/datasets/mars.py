@@ -23,7 +23,7 @@ from trainables.datasets import (
     missing_files,
 )
 from trainables.datasets.file_list import FileList, read_names
-from trainables.datasets.image_files import Broken
+from trainables.datasets.image_files import IMAGENET_MEAN, IMAGENET_STD, Broken
 from trainables.datasets.packing import image_files
 from trainables.registry import Range
 
@@ -67,8 +67,8 @@ class MARS:
             name="mars",
             num_classes=self.identities,
             image_shape=(3, SIZE, SIZE),
-            mean=(0.485, 0.456, 0.406),
-            std=(0.229, 0.224, 0.225),
+            mean=IMAGENET_MEAN,
+            std=IMAGENET_STD,
             class_names=tuple(f"person {index}" for index in range(self.identities)),
             num_train=509_914 if self.identities == 625 else None,
             num_test=681_089 if self.identities == 625 else None,
@@ -99,7 +99,7 @@ class MARS:
             labels,
             image_files(root, tested, SIZE, self.broken, data_root, fit="whole"),
             test_tracklets,
-            RetrievalSplit(test_tracklets, test.identities, test.cameras, queries),
+            RetrievalSplit(test.identities, test.cameras, queries),
         )
 
     def locate(self, data_root: Path) -> Presence:

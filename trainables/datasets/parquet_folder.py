@@ -14,6 +14,7 @@ from trainables.datasets import (
     Presence,
     dataset_info,
     missing_files,
+    stays_below,
 )
 from trainables.datasets.array_cache import cached_arrays
 from trainables.datasets.encoded import find_tables, read_tables
@@ -41,9 +42,8 @@ class ParquetFolder:
     image_shape: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        folder = PurePosixPath(self.path)
         # A cell must mean the same on every machine, so no place outside the data root.
-        if folder.is_absolute() or ".." in folder.parts:
+        if not stays_below(self.path):
             raise ParameterError("a folder below the data root is needed", key="path")
         if self.like is not None and (self.num_classes is not None or self.image_shape):
             raise ParameterError("stands in place of num_classes and image_shape", key="like")

@@ -14,7 +14,7 @@ from trainables.datasets import (
     missing_files,
 )
 from trainables.datasets.file_list import read_file_list
-from trainables.datasets.image_files import Broken
+from trainables.datasets.image_files import IMAGENET_MEAN, IMAGENET_STD, Broken
 from trainables.datasets.packing import image_files
 from trainables.registry import Range
 
@@ -47,8 +47,8 @@ class WebVision:
             name="webvision",
             num_classes=self.classes,
             image_shape=(3, SIZE, SIZE),
-            mean=(0.485, 0.456, 0.406),
-            std=(0.229, 0.224, 0.225),
+            mean=IMAGENET_MEAN,
+            std=IMAGENET_STD,
             class_names=tuple(f"class {index}" for index in range(self.classes)),
             num_test=50 * self.classes,
             licence="research only",

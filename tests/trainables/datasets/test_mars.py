@@ -44,7 +44,7 @@ def test_persons_become_classes_and_tracklets_keep_their_images(folder: Path) ->
     assert info.is_retrieval
     assert arrays.train_labels.tolist() == [0] * 6 + [1] * 6 + [2] * 6
     assert arrays.retrieval is not None
-    assert arrays.retrieval.tracklets.tolist() == np.repeat(np.arange(8), 3).tolist()
+    assert arrays.test_labels.tolist() == np.repeat(np.arange(8), 3).tolist()
     assert arrays.retrieval.identities.tolist() == [-1, -1, 0, 0, 2, 2, 4, 4]
     assert arrays.retrieval.cameras.tolist() == [1, 2] * 4
     assert arrays.retrieval.queries.tolist() == [4, 6]
@@ -60,7 +60,7 @@ def test_images_are_scaled_whole(folder: Path) -> None:
 def test_a_subset_takes_images_of_every_tracklet(folder: Path) -> None:
     _, arrays = load_dataset(MARS.replace(test_size=16), folder.parent)
     assert arrays.retrieval is not None
-    assert arrays.retrieval.tracklets.tolist() == np.repeat(np.arange(8), 2).tolist()
+    assert arrays.test_labels.tolist() == np.repeat(np.arange(8), 2).tolist()
 
 
 def test_other_persons_are_found_again(folder: Path) -> None:
