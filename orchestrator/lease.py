@@ -37,6 +37,19 @@ class Holder:
     started: str
     token: str
 
+    @property
+    def text(self) -> str:
+        """What the file of a lease says."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def of(cls, text: str) -> Holder | None:
+        """The holder that wrote `text`; None if a crash left it broken."""
+        try:
+            return cls(**json.loads(text))
+        except (ValueError, TypeError):
+            return None
+
     def __str__(self) -> str:
         return f"process {self.pid} on {self.host}, since {self.started}"
 
@@ -73,10 +86,6 @@ def hold(
         LandingError: the store cannot be written.
     """
     path = store / ".leases" / f"{study}.json"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise LandingError(f"{store} cannot be written: {error.strerror}") from error
     ours = Holder(
         socket.gethostname(),
         os.getpid(),
@@ -84,7 +93,7 @@ def hold(
         uuid.uuid4().hex,
     )
     is_told = False
-    while (holder := _take(path, ours, expiry_seconds)) is not None:
+    while (holder := _try_to_take(path, ours, expiry_seconds)) is not None:
         if not wait:
             raise LeaseHeldError(study, holder)
         if not is_told:
@@ -99,40 +108,66 @@ def hold(
     finally:
         over.set()
         beat.join()
-        if _read(path) == ours:
-            path.unlink(missing_ok=True)
+        with suppress(OSError), _written_aside(path, ours) as aside:  # else it ends by its age
+            _end(path, ours.text, aside, expiry_seconds)
 
 
-def _take(path: Path, ours: Holder, expiry_seconds: float) -> Holder | None:
-    """None if the lease is ours now, else its living holder."""
-    aside = path.with_name(f".{ours.token}")
-    aside.write_text(json.dumps(asdict(ours)))
+def _try_to_take(path: Path, ours: Holder, expiry_seconds: float) -> Holder | None:
     try:
-        while True:
-            try:
-                os.link(aside, path)
-            except FileExistsError:
-                holder = _read(path)
-                if holder is not None and _is_alive(path, aside, holder, expiry_seconds):
-                    return holder
-                _set_aside(path, holder)
-            else:
-                return None
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _written_aside(path, ours) as aside:
+            return _take(path, aside, expiry_seconds)
+    except OSError as error:
+        raise LandingError(f"{path.parent.parent} cannot be written: {error.strerror}") from error
+
+
+def _take(path: Path, aside: Path, expiry_seconds: float) -> Holder | None:
+    """Put the file `aside` in place as the lease `path`: None if it is ours, else who holds it."""
+    while True:
+        try:
+            os.link(aside, path)
+        except FileExistsError:
+            pass
+        else:
+            return None
+        found = _read(path)
+        if found is None:
+            continue  # given back since we looked
+        holder = Holder.of(found)
+        if holder is not None and _is_alive(path, aside, holder, expiry_seconds):
+            return holder
+        ender = _end(path, found, aside, expiry_seconds)
+        if ender is not None:
+            return ender
+
+
+def _end(path: Path, found: str, aside: Path, expiry_seconds: float) -> Holder | None:
+    """Remove the lease `path` if it still reads `found`: None if that is done, else who does it.
+
+    To end a lease is itself leased, whether its holder gives it back or a successor found it dead.
+    So nobody else can change the file between our look and our removal, and none that came late
+    removes the successor's. Who dies while ending one is succeeded in the same way.
+    """
+    holder = Holder.of(found)
+    ending = path.with_name(f".{holder.token if holder else path.name}.end")
+    ender = _take(ending, aside, expiry_seconds)
+    if ender is not None:
+        return ender
+    if _read(path) == found:
+        path.unlink()
+    ending.unlink(missing_ok=True)
+    return None
+
+
+@contextmanager
+def _written_aside(path: Path, ours: Holder) -> Iterator[Path]:
+    """Our name in a file of its own: linked in place, it is there whole or not at all."""
+    aside = path.with_name(f".{ours.token}")
+    aside.write_text(ours.text)
+    try:
+        yield aside
     finally:
         aside.unlink(missing_ok=True)
-
-
-def _set_aside(path: Path, dead: Holder | None) -> None:
-    """Remove a dead holder's lease; of several that try, one rename succeeds."""
-    gone = path.with_name(f".{uuid.uuid4().hex}")
-    try:
-        path.rename(gone)
-    except FileNotFoundError:
-        return
-    if _read(gone) != dead:  # somebody took it over between our look and our rename
-        with suppress(FileExistsError):
-            os.link(gone, path)
-    gone.unlink(missing_ok=True)
 
 
 def _is_alive(path: Path, probe: Path, holder: Holder, expiry_seconds: float) -> bool:
@@ -156,10 +191,10 @@ def _runs(pid: int) -> bool:
     return True
 
 
-def _read(path: Path) -> Holder | None:
+def _read(path: Path) -> str | None:
     try:
-        return Holder(**json.loads(path.read_text()))
-    except (OSError, ValueError, TypeError):
+        return path.read_text(errors="replace")
+    except FileNotFoundError:
         return None
 
 

@@ -7,11 +7,11 @@ import os
 import subprocess
 import sys
 import threading
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
+from orchestrator import lease
 from orchestrator.lease import Holder, LeaseHeldError, hold
 from storage.durable import LandingError
 
@@ -25,7 +25,7 @@ def lease_of(store: Path) -> Path:
 def write(store: Path, holder: Holder, age: float = 0.0) -> None:
     path = lease_of(store)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(asdict(holder)))
+    path.write_text(holder.text)
     now = path.stat().st_mtime
     os.utime(path, (now - age, now - age))
 
@@ -98,30 +98,71 @@ def test_waiting_ends_when_the_holder_does(tmp_path: Path) -> None:
 
 
 def test_of_many_one_takes_over_from_the_dead(tmp_path: Path) -> None:
-    write(tmp_path, ELSEWHERE, age=1000)
-    holding, most, errors = 0, 0, 0
-    lock, ready = threading.Lock(), threading.Barrier(8)
+    for repeat in range(20):
+        store = tmp_path / str(repeat)
+        write(store, ELSEWHERE, age=1000)
+        assert most_at_once(store, contenders=8) == (1, 7)
+
+
+def most_at_once(store: Path, contenders: int) -> tuple[int, int]:
+    """Let many ask for one lease: how many held it at once at most, how many were refused."""
+    holding, most, refused = 0, 0, 0
+    lock, ready, over = threading.Lock(), threading.Barrier(contenders), threading.Event()
 
     def contend() -> None:
-        nonlocal holding, most, errors
+        nonlocal holding, most, refused
         ready.wait()
         try:
-            with hold(tmp_path, "study"):
+            with hold(store, "study"):
                 with lock:
                     holding += 1
                     most = max(most, holding)
-                done.wait(0.5)
+                over.wait(10)
                 with lock:
                     holding -= 1
         except LeaseHeldError:
             with lock:
-                errors += 1
+                refused += 1
+                if refused == contenders - 1:
+                    over.set()
 
-    done = threading.Event()
-    threads = [threading.Thread(target=contend) for _ in range(8)]
+    threads = [threading.Thread(target=contend) for _ in range(contenders)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert most == 1
-    assert errors == 7
+    return most, refused
+
+
+def test_who_found_the_holder_dead_too_late_harms_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, ELSEWHERE, age=1000)
+    successor = hold(tmp_path, "study")
+
+    def overtaken(*arguments: object) -> bool:
+        """Find the holder dead, and act on it only when a successor holds the lease."""
+        monkeypatch.setattr(lease, "_is_alive", is_alive)
+        successor.__enter__()
+        return False
+
+    is_alive = lease._is_alive
+    monkeypatch.setattr(lease, "_is_alive", overtaken)
+    with pytest.raises(LeaseHeldError, match=f"process {os.getpid()} on"):
+        hold(tmp_path, "study").__enter__()
+    assert json.loads(lease_of(tmp_path).read_text())["pid"] == os.getpid()
+    successor.__exit__(None, None, None)
+    assert list(lease_of(tmp_path).parent.iterdir()) == []
+
+
+def test_who_died_while_taking_over_is_succeeded(tmp_path: Path) -> None:
+    write(tmp_path, ELSEWHERE, age=1000)
+    taker = Holder("elsewhere", 2, "2026-01-01 00:10 UTC", "taker")
+    ending = lease_of(tmp_path).with_name(f".{ELSEWHERE.token}.end")
+    ending.write_text(taker.text)
+    with pytest.raises(LeaseHeldError, match="process 2 on elsewhere"):
+        hold(tmp_path, "study").__enter__()
+    os.utime(ending, (0, 0))
+    with hold(tmp_path, "study"):
+        assert json.loads(lease_of(tmp_path).read_text())["pid"] == os.getpid()
+    assert list(lease_of(tmp_path).parent.iterdir()) == []
