@@ -44,6 +44,7 @@ const ink = () => (dark.matches ? "#e8e8e8" : "#202020");
 for (const place of document.querySelectorAll(".figure")) {
   const figure = JSON.parse(document.getElementById(place.dataset.figure).textContent);
   figure.layout.font = { color: ink() };
+  place.hover = figure.data.map((trace) => trace.hoverinfo || "all");
   Plotly.newPlot(place, figure.data, figure.layout, { responsive: true, displaylogo: false });
   dark.addEventListener("change", () => Plotly.relayout(place, { "font.color": ink() }));
 }
@@ -55,7 +56,10 @@ const choose = () => {
   for (const place of document.querySelectorAll(".figure")) {
     const shown = place.data.map((trace) => !off.has((trace.name || "").split(", ")[0]));
     if (place.data.length > 1)
-      Plotly.restyle(place, { opacity: shown.map((is) => (is ? 1 : 0)) });
+      Plotly.restyle(place, {
+        opacity: shown.map((is) => (is ? 1 : 0)),
+        hoverinfo: shown.map((is, number) => (is ? place.hover[number] : "skip")),
+      });
   }
   location.replace("#" + [...off].map((name) => "hide=" + encodeURIComponent(name)).join("&"));
 };

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from storage.attempt import PickRecord, PlannedCell, StudyRecord
+from storage.reporting.page import build_page
 from storage.reporting.spec import TableSpec
 
+HOSTILE = "</script><script>document.title='owned'</script><img src=x onerror=alert(1)>"
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
@@ -161,3 +163,20 @@ def make_pick() -> Callable[..., PickRecord]:
         return PickRecord(**{**values, **changes})
 
     return make
+
+
+@pytest.fixture
+def page(sweep: Sweep, make_pick: Callable[..., PickRecord], tmp_path: Path) -> str:
+    """The page of a study with a search and a main phase, whose names would like to be scripts."""
+    sweep.tables = {"accuracy": TableSpec(title=HOSTILE, phase="main")}
+    for loss in ("CE", HOSTILE):
+        for rate in ("0.01", "0.1"):
+            axes = {"loss": loss, "learning_rate": rate, "noise.rate": "0"}
+            for seed in range(3):
+                key = sweep.plan(axes, seed, phase="search")
+                sweep.finish(key, [0.5, 0.6 + seed / 100])
+        sweep.chosen.append(make_pick(group={"loss": loss}))
+        for noise in ("0", "0.4"):
+            sweep.run(loss, noise, [0.7, 0.8, 0.9], phase="main")
+    sweep.fail(sweep.plan({"loss": "CE", "noise.rate": "0.4"}, 3), "exception", HOSTILE)
+    return build_page(sweep, "sweep", tmp_path)

@@ -1,10 +1,8 @@
-"""The page: self-contained, inert, the same bytes every time, and alive in a browser."""
+"""The page: self-contained, inert and the same bytes every time."""
 
 import base64
 import hashlib
 import re
-import shutil
-import subprocess
 from html.parser import HTMLParser
 
 import plotly.graph_objects as go
@@ -12,25 +10,7 @@ import pytest
 
 from storage.reporting.page import build_page
 from storage.reporting.report import StudyNotFoundError
-from storage.reporting.spec import TableSpec
-
-HOSTILE = "</script><script>document.title='owned'</script><img src=x onerror=alert(1)>"
-
-
-@pytest.fixture
-def page(sweep, make_pick, tmp_path):
-    sweep.tables = {"accuracy": TableSpec(title=HOSTILE, phase="main")}
-    for loss in ("CE", HOSTILE):
-        for rate in ("0.01", "0.1"):
-            axes = {"loss": loss, "learning_rate": rate, "noise.rate": "0"}
-            for seed in range(3):
-                key = sweep.plan(axes, seed, phase="search")
-                sweep.finish(key, [0.5, 0.6 + seed / 100])
-        sweep.chosen.append(make_pick(group={"loss": loss}))
-        for noise in ("0", "0.4"):
-            sweep.run(loss, noise, [0.7, 0.8, 0.9], phase="main")
-    sweep.fail(sweep.plan({"loss": "CE", "noise.rate": "0.4"}, 3), "exception", HOSTILE)
-    return build_page(sweep, "sweep", tmp_path)
+from tests.storage.reporting.conftest import HOSTILE
 
 
 class Elements(HTMLParser):
@@ -90,37 +70,3 @@ def test_an_unknown_study_is_refused(sweep, tmp_path):
 
 def test_a_study_without_results_has_a_page(sweep, tmp_path):
     assert "0 planned cells" in build_page(sweep, "sweep", tmp_path)
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(shutil.which("chromium") is None, reason="no chromium here")
-def test_a_browser_draws_every_figure_without_a_complaint(page, tmp_path):
-    dom, log = browse(page, tmp_path)
-    assert dom.count('class="main-svg"') >= 3
-    assert "CONSOLE" not in log
-    assert "<title>sweep</title>" in dom
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(shutil.which("chromium") is None, reason="no chromium here")
-def test_a_filter_hides_rows_and_lines(page, tmp_path):
-    """The address carries the choice, as a click on a box leaves it there."""
-    dom, log = browse(page, tmp_path, "#hide=CE")
-    assert "CONSOLE" not in log
-    rows = re.findall(r'<tr data-row="CE"([^>]*)>', dom)
-    assert rows and all("hidden" in attributes for attributes in rows)
-    others = re.findall(r'<tr data-row="(?!CE")[^"]*"([^>]*)>', dom)
-    assert others and not any("hidden" in attributes for attributes in others)
-    assert re.search(r'class="scatterlayer[^>]*>.*?opacity: 0;', dom, re.DOTALL)
-
-
-def browse(page, tmp_path, anchor=""):
-    """The page's elements after its scripts have run, and what the browser had to say."""
-    (tmp_path / "page.html").write_text(page, encoding="utf-8")
-    command = [
-        *("chromium", "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr"),
-        *("--virtual-time-budget=8000", "--dump-dom", f"--user-data-dir={tmp_path / 'profile'}"),
-        (tmp_path / "page.html").as_uri() + anchor,
-    ]
-    done = subprocess.run(command, capture_output=True, timeout=120, check=True)
-    return done.stdout.decode(), done.stderr.decode()
