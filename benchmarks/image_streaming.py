@@ -3,9 +3,9 @@
     python benchmarks/image_streaming.py --images 2000
 
 Both sides deliver batches of 128 normalised, randomly flipped float images of 224 × 224 on a CPU
-and take turns; the reference has a worker process per core. Also: what decoding alone takes at
-most, the packed form, and the memory while an epoch goes by. The images are generated, about 80 kB
-each, most of 500 × 375 as web images are.
+and take turns; the reference has a worker process per core. Also: what reading, decoding with
+scaling and decoding alone reach, the packed form, and the memory while an epoch goes by. The images
+are generated, about 80 kB each, most of 500 × 375 as web images are.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -34,6 +36,7 @@ from trainables.datasets.image_files import ImageFiles
 from trainables.datasets.packing import image_files, pack, packed_bytes
 from trainables.engine import Preprocessing
 from trainables.image_source import StreamedImages
+from trainables.process import set_up_process
 
 BATCH, SIZE = 128, 224
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -56,7 +59,7 @@ def write_images(folder: Path, count: int) -> list[str]:
     return names
 
 
-def reference(folder: Path) -> Iterator[Tensor]:
+def reference(folder: Path) -> None:
     """The usual loop."""
     steps = [
         transforms.Resize(256),
@@ -67,50 +70,60 @@ def reference(folder: Path) -> Iterator[Tensor]:
     ]
     dataset = ImageFolder(str(folder), transforms.Compose(steps))
     loader = DataLoader(dataset, BATCH, shuffle=True, num_workers=os.cpu_count() or 1)
-    return (images for images, _ in loader)
+    for _ in loader:
+        pass
 
 
-def ours(files: ImageFiles) -> Iterator[Tensor]:
-    """Threads that read, and flips and normalisation a batch at a time."""
+def batches(files: ImageFiles) -> Iterator[Tensor]:
+    """Ours: threads that read, and flips and normalisation a batch at a time."""
     flip = AUGMENTATIONS.build(Choice("flip"))
     preprocess = Preprocessing.of((MEAN, STD), torch.nn.Conv2d(3, 1, 1), "cpu")
     parts = torch.randperm(len(files)).split(BATCH)
     draws = flip.draw(len(files), torch.Generator().manual_seed(0)).split(BATCH)
-    batches = StreamedImages(files, "cpu").batches(parts)
-    return (preprocess(flip.apply(*pair)) for pair in zip(batches, draws, strict=True))
+    images = StreamedImages(files, "cpu").batches(parts)
+    return (preprocess(flip.apply(*pair)) for pair in zip(images, draws, strict=True))
 
 
-def decoding_alone(folder: Path, names: list[str]) -> None:
-    """Every JPEG to pixels at full size, nothing else: no loader that looks at all of them wins."""
-
-    def load(name: str) -> None:
-        with Image.open(folder / name) as image:
-            image.load()
-
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(load, names))
-
-
-def rate(count: int, run: Callable[[], object]) -> float:
-    """Images per second."""
-    started = time.perf_counter()
-    run()
-    return count / (time.perf_counter() - started)
-
-
-def drain(batches: Iterator[Tensor]) -> None:
-    for _ in batches:
+def streamed(files: ImageFiles) -> None:
+    for _ in batches(files):
         pass
 
 
-def resident_megabytes() -> float:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+def only_read(files: ImageFiles) -> None:
+    """Batches of uint8 images, all that is left to do on a CPU beside a GPU."""
+    for _ in StreamedImages(files, "cpu").batches(torch.randperm(len(files)).split(BATCH)):
+        pass
 
 
-def memory_curve(batches: Iterator[Tensor]) -> list[float]:
+def decoded_and_scaled(files: ImageFiles) -> None:
+    """Every image as it is needed, in no batch."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(files.read, range(len(files))))
+
+
+def decoded(files: ImageFiles) -> None:
+    """Every JPEG to pixels at full size: no loader that looks at all of them wins."""
+
+    def load(name: str) -> None:
+        with Image.open(files.folder / name) as image:
+            image.load()
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(load, files.names))
+
+
+def rate(run: Callable[[Any], object], given: Any, count: int) -> float:
+    """Images per second."""
+    started = time.perf_counter()
+    run(given)
+    return count / (time.perf_counter() - started)
+
+
+def memory_curve(files: ImageFiles) -> list[float]:
     """MB of this process after each batch."""
-    return [resident_megabytes() for _ in batches]
+    size = os.sysconf("SC_PAGE_SIZE") / 1e6
+    statm = Path("/proc/self/statm")
+    return [size * int(statm.read_text().split()[1]) for _ in batches(files)]
 
 
 def main() -> None:
@@ -118,40 +131,45 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=2000)
     parser.add_argument("--rounds", type=int, default=3)
     chosen = parser.parse_args()
-    torch.set_num_threads(os.cpu_count() or 1)
     with tempfile.TemporaryDirectory() as name:
+        os.environ["ORCHESTRATOR_CACHE"] = name
         folder = Path(name) / "images"
         folder.mkdir()
         names = write_images(folder, chosen.images)
         listed = FileList(tuple(names), np.zeros(len(names), np.int64))
-        os.environ["ORCHESTRATOR_CACHE"] = name
-        files = image_files(folder, listed, SIZE, "stop", Path(name))
-        count = len(names)
+        compare(folder, listed, chosen.rounds)
+
+
+def compare(folder: Path, listed: FileList, rounds: int) -> None:
+    """Take turns, then pack; ours in a process set up as the workers of a launch are."""
+    cores, count = os.cpu_count() or 1, len(listed.paths)
+    files = image_files(folder, listed, SIZE, "stop", folder)
+    with ProcessPoolExecutor(1, get_context("spawn"), set_up_process, (cores,)) as worker:
+        parts = (streamed, only_read, decoded_and_scaled, decoded)
         rates = [
             (
-                rate(count, lambda: drain(reference(folder))),
-                rate(count, lambda: drain(ours(files))),
-                rate(count, lambda: decoding_alone(folder, names)),
+                rate(reference, folder, count),
+                *(worker.submit(rate, part, files, count).result() for part in parts),
             )
-            for _ in range(chosen.rounds)
+            for _ in range(rounds)
         ]
-        theirs, streamed, decoded = (
-            statistics.median(column) for column in zip(*rates, strict=True)
-        )
-        ratio = statistics.median(mine / other for other, mine, _ in rates)
-        curve = memory_curve(ours(files))
-        packing = rate(count, lambda: list(pack(files, Path(name))))
-        packed = image_files(folder, listed, SIZE, "stop", Path(name))
-        read = rate(count, lambda: drain(ours(packed)))
-        print(f"ImageFolder and DataLoader  {theirs:8.0f} images/s")
-        print(f"streamed                    {streamed:8.0f} images/s, {ratio:.2f} times as many")
-        print(f"decoding alone              {decoded:8.0f} images/s")
-        print(f"packed                      {read:8.0f} images/s, {read / streamed:.1f} times")
-        print(
-            f"packing                     {packing:8.0f} images/s, "
-            f"{packed_bytes(packed) / count / 1e3:.0f} kB an image"
-        )
-        print(f"memory of an epoch: {curve[0]:.0f} MB at first, {max(curve):.0f} at most")
+        curve = worker.submit(memory_curve, files).result()
+        packing = rate(lambda of: list(pack(of, folder)), files, count)
+        packed = image_files(folder, listed, SIZE, "stop", folder)
+        from_pack = worker.submit(rate, streamed, packed, count).result()
+    ratio = statistics.median(ours / theirs for theirs, ours, *_ in rates)
+    theirs, ours, read, scaled, loaded = map(statistics.median, zip(*rates, strict=True))
+    print(f"ImageFolder and DataLoader  {theirs:8.0f} images/s")
+    print(f"streamed                    {ours:8.0f} images/s, {ratio:.2f} times as many")
+    print(f"  without flip and floats   {read:8.0f} images/s")
+    print(f"decoding and scaling alone  {scaled:8.0f} images/s")
+    print(f"decoding alone              {loaded:8.0f} images/s")
+    print(f"packed                      {from_pack:8.0f} images/s, {from_pack / ours:.1f} times")
+    print(
+        f"packing                     {packing:8.0f} images/s, "
+        f"{packed_bytes(packed) / count / 1e3:.0f} kB an image"
+    )
+    print(f"memory of an epoch: {curve[0]:.0f} MB at first, {max(curve):.0f} at most")
 
 
 if __name__ == "__main__":

@@ -10,13 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import torch
-
 from orchestrator.cell import Cell
 from orchestrator.forecast import in_words
 from storage.store import Pace
 from trainables.config import TrainingConfig
 from trainables.datasets import DatasetError, load_dataset
+from trainables.process import set_up_process
 from trainables.train import train
 
 STEPS = 24
@@ -30,7 +29,7 @@ def probe(
 
     A cell whose data set is not here is noted and left out.
     """
-    torch.set_num_threads(threads)
+    set_up_process(threads)
     found = []
     for cell in cells:
         note(f"probing {in_words(cell.config)}")

@@ -119,9 +119,10 @@ def _train(
     """Results, the error that prevented them, or None after an interruption."""
     import torch
 
+    from trainables.process import set_up_process
     from trainables.train import TrainingInterrupted, train_stack
 
-    torch.set_num_threads(settings.threads)
+    set_up_process(settings.threads)
     watchdog = Watchdog(
         lambda seconds: _end_hanging(tasks, settings, seconds),
         first_epoch_seconds=settings.first_epoch_seconds,
