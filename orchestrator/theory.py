@@ -38,6 +38,9 @@ YARDSTICKS = ("ce", "mae")
 CURVE = tuple(-4 + 0.25 * step for step in range(49))
 """z_k of a curve, from far below the initial logits to far above."""
 
+CURVE_LOGITS = 200_000
+"""Drawn for each z_k of a sampled curve: exact to less than the width of its line."""
+
 
 def calibration_of(
     name: str,
@@ -149,7 +152,7 @@ def error_curve(loss: Choice, num_classes: int) -> ErrorCurve:
     from storage.reporting.figures.early_learning import ErrorCurve
 
     built = build_loss(loss, num_classes)
-    errors = tuple(mean_error(built, num_classes, logit).value for logit in CURVE)
+    errors = tuple(mean_error(built, num_classes, z, CURVE_LOGITS).value for z in CURVE)
     return ErrorCurve(f"{described(loss)}, K = {num_classes}", CURVE, errors)
 
 

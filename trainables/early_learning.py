@@ -38,7 +38,7 @@ GRID = 2**15
 """Points of the grid that holds the law of S; ε is exact to 1e-5 up to K = 1000."""
 
 SAMPLED_LOGITS = 2_000_000
-"""Logits drawn where Monte Carlo is needed: fewer draws of more classes, at equal cost."""
+"""Logits drawn where Monte Carlo is needed: fewer samples of more classes, at equal cost."""
 
 SEED = 230605497
 
@@ -92,7 +92,9 @@ def logit_bias(num_classes: int, activation: float = MEAN_ACTIVATION) -> float:
     return root(lambda bias: mean_activation(num_classes, bias) - activation, 0.0, 40.0)
 
 
-def mean_error(loss: Loss, num_classes: int, logit: float) -> MeanError:
+def mean_error(
+    loss: Loss, num_classes: int, logit: float, sampled_logits: int = SAMPLED_LOGITS
+) -> MeanError:
     """⟨δ_k⟩(z_k) of Eq. 3: the labelled logit is held, all others are from N(0, 1).
 
     Args:
@@ -100,10 +102,11 @@ def mean_error(loss: Loss, num_classes: int, logit: float) -> MeanError:
             gradient rule counts as such.
         num_classes: K >= 2.
         logit: z_k.
+        sampled_logits: how many are drawn in all for a loss that has to be sampled.
     """
     if depends_on_labelled_alone(loss):
         return MeanError(_integrated_error(loss, num_classes, logit), 0.0)
-    return _sampled_error(loss, num_classes, logit)
+    return _sampled_error(loss, num_classes, logit, sampled_logits)
 
 
 def depends_on_labelled_alone(loss: Loss) -> bool:
@@ -173,21 +176,21 @@ def _integrated_error(loss: Loss, num_classes: int, logit: float) -> float:
     return float(torch.from_numpy(law[heavy]) @ labelled_error(loss, logits))
 
 
-def _sampled_error(loss: Loss, num_classes: int, logit: float) -> MeanError:
+def _sampled_error(loss: Loss, num_classes: int, logit: float, sampled_logits: int) -> MeanError:
     """The same draws for every loss, parameter and z_k, so that differences are sharp."""
-    logits = _initial_logits(num_classes).clone()
+    logits = _initial_logits(num_classes, sampled_logits).clone()
     logits[:, 0] = logit
     errors = labelled_error(loss, logits)
     return MeanError(float(errors.mean()), float(errors.std()) / math.sqrt(len(errors)))
 
 
 @functools.lru_cache(maxsize=2)
-def _initial_logits(num_classes: int) -> Tensor:
+def _initial_logits(num_classes: int, sampled_logits: int) -> Tensor:
     """Draws from N(0, 1), float64 [N, K]."""
     import torch
 
     generator = torch.Generator().manual_seed(SEED)
-    draws = max(2, SAMPLED_LOGITS // num_classes)
+    draws = max(2, sampled_logits // num_classes)
     return torch.randn(draws, num_classes, generator=generator, dtype=torch.float64)
 
 
