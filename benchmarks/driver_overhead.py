@@ -18,6 +18,10 @@ import tempfile
 import time
 from pathlib import Path
 
+from orchestrator.attempts import LaunchSettings, Task
+from orchestrator.opened import open_study
+from orchestrator.trial import run_cells
+
 STUDY = """
 study: noop
 cell:
@@ -46,24 +50,14 @@ def median_seconds(*arguments: str) -> float:
     return sorted(orchestrate(*arguments)[0] for _ in range(5))[2]
 
 
-def direct_seconds_per_cell(folder: Path, count: int) -> float:
-    """The same cells in this process: training and landing, no Ray, one at a time."""
-    import torch
-
-    from orchestrator.attempts import LaunchSettings, Task
-    from orchestrator.launch import LaunchOptions
-    from orchestrator.opened import open_study
-    from orchestrator.trial import run_cells
-
-    torch.set_num_threads(1)
-    opened = open_study(folder / "noop.yaml", [f"seeds={count + 1}"])
-    options = LaunchOptions(folder / "direct", folder)
-    settings = LaunchSettings(
-        store=str(options.store),
+def worker_settings(folder: Path, threads: int) -> LaunchSettings:
+    """What a launch tells its workers, for cells that are run in this process."""
+    return LaunchSettings(
+        store=str(folder / "direct"),
         data_root=str(folder),
-        study="noop",
+        study="direct",
         launch="direct",
-        threads=1,
+        threads=threads,
         device="cpu",
         checkpoint_seconds=60,
         code_version="",
@@ -71,11 +65,21 @@ def direct_seconds_per_cell(folder: Path, count: int) -> float:
         packages="{}",
         drain_file=str(folder / "drain"),
     )
-    cells = [entry.cell for entry in opened.expand({}) if entry.cell]
-    tasks = [Task(c.key, c.base_key, c.revisions, c.config.to_dict()) for c in cells]
-    run_cells([tasks[0]], settings)
+
+
+def tasks_of(study: Path, *overrides: str) -> list[Task]:
+    """The cells of a study's first phase, as a worker gets them."""
+    cells = [entry.cell for entry in open_study(study, overrides).expand({}) if entry.cell]
+    return [Task(c.key, c.base_key, c.revisions, c.config.to_dict()) for c in cells]
+
+
+def direct_seconds_per_cell(study: Path, count: int) -> float:
+    """The same cells in this process: training and landing, no Ray, one at a time."""
+    settings = worker_settings(study.parent, threads=1)
+    first, *tasks = tasks_of(study, f"seeds={count + 1}")
+    run_cells([first], settings)
     started = time.perf_counter()
-    for task in tasks[1:]:
+    for task in tasks:
         run_cells([task], settings)
     return (time.perf_counter() - started) / count
 
@@ -87,7 +91,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "noop.yaml").write_text(STUDY)
-        direct = direct_seconds_per_cell(folder, 100)
+        direct = direct_seconds_per_cell(folder / "noop.yaml", 100)
         print(f"one cell in this process, without Ray: {1000 * direct:.1f} ms")
         study = str(folder / "noop.yaml")
         empty, _ = orchestrate("launch", study, "seeds=1", "--store", f"{folder}/1")
