@@ -36,6 +36,7 @@ address="${head_node}:${port}"
 cpus="${SLURM_CPUS_PER_TASK:-1}"
 
 nodes_of_ray=()
+# shellcheck disable=SC2317  # the trap calls it
 stop_ray() {
     # Only what this script started.
     for pid in "${nodes_of_ray[@]}"; do kill "$pid" 2> /dev/null || true; done
@@ -59,6 +60,7 @@ done
 
 driver=""
 drained=0
+# shellcheck disable=SC2317  # the trap calls it
 drain() {
     drained=1
     if [[ -n "$driver" ]]; then kill -TERM "$driver" 2> /dev/null || true; fi

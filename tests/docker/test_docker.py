@@ -131,19 +131,27 @@ def test_compose_keeps_to_its_promises() -> None:
     assert "healthcheck" in services["head"]
 
 
-def has_compose() -> bool:
-    if shutil.which("docker") is None:
-        return False
-    asked = subprocess.run(
-        ["docker", "compose", "version"], capture_output=True, timeout=20, check=False
-    )
-    return asked.returncode == 0
+def compose_client() -> list[str]:
+    """The plugin of Docker, else the program of its own; empty if neither is here."""
+    for client in (["docker", "compose"], ["docker-compose"]):
+        if shutil.which(client[0]) is not None:
+            asked = subprocess.run(
+                [*client, "version"], capture_output=True, timeout=60, check=False
+            )
+            if asked.returncode == 0:
+                return client
+    return []
 
 
-@pytest.mark.skipif(not has_compose(), reason="no Docker Compose here")
+@pytest.mark.skipif(not compose_client(), reason="no Docker Compose here")
 def test_compose_is_accepted_by_its_client() -> None:
-    command = ["docker", "compose", "-f", str(DOCKER / "compose.yaml"), "config", "--quiet"]
+    command = [*compose_client(), "-f", str(DOCKER / "compose.yaml"), "config", "--quiet"]
     subprocess.run(command, check=True, timeout=60)
+
+
+@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="no shellcheck here")
+def test_the_slurm_script_is_sound_shell() -> None:
+    subprocess.run(["shellcheck", str(DOCKER / "slurm.sh")], check=True, timeout=60)
 
 
 def test_ray_job_keeps_to_its_promises() -> None:
