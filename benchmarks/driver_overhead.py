@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.attempts import LaunchSettings, Task
@@ -34,20 +35,42 @@ cell:
 """
 
 
-def orchestrate(*arguments: str) -> tuple[float, float]:
-    """Seconds of a whole command, from its start to its end, and its peak memory in MB."""
-    started = time.perf_counter()
+@dataclass(frozen=True)
+class Cost:
+    """What a whole command took, from its start to its end.
+
+    Args:
+        seconds: wall time.
+        cpu_seconds: of the process itself, all threads, without Ray's other processes; to 0.1 s.
+        megabytes: peak memory.
+    """
+
+    seconds: float
+    cpu_seconds: float
+    megabytes: float
+
+
+def orchestrate(*arguments: str) -> Cost:
+    """Run a command that has to succeed."""
+    started, cpu_seconds = time.perf_counter(), 0.0
     command = [sys.executable, "-m", "orchestrator", *arguments]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    _, status, used = os.wait4(process.pid, 0)
+    stat = Path(f"/proc/{process.pid}/stat")
+    while True:
+        ended, status, used = os.wait4(process.pid, os.WNOHANG)
+        if ended:
+            break
+        ticks = stat.read_text().rpartition(")")[2].split()[11:13]
+        cpu_seconds = sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
+        time.sleep(0.1)
     if status:
         raise SystemExit(f"{' '.join(command)} failed")
-    return time.perf_counter() - started, used.ru_maxrss / 1024
+    return Cost(time.perf_counter() - started, cpu_seconds, used.ru_maxrss / 1024)
 
 
 def median_seconds(*arguments: str) -> float:
     """Of five times the same command."""
-    return sorted(orchestrate(*arguments)[0] for _ in range(5))[2]
+    return sorted(orchestrate(*arguments).seconds for _ in range(5))[2]
 
 
 def worker_settings(folder: Path, threads: int) -> LaunchSettings:
@@ -94,26 +117,32 @@ def main() -> None:
         direct = direct_seconds_per_cell(folder / "noop.yaml", 100)
         print(f"one cell in this process, without Ray: {1000 * direct:.1f} ms")
         study = str(folder / "noop.yaml")
-        empty, _ = orchestrate("launch", study, "seeds=1", "--store", f"{folder}/1")
-        print(f"a launch of one cell: {empty:.1f} s", flush=True)
+        empty = orchestrate("launch", study, "seeds=1", "--store", f"{folder}/1")
+        print(f"a launch of one cell: {empty.seconds:.1f} s", flush=True)
         for count in chosen.cells:
             measure(study, count, folder / str(count), empty, direct)
 
 
-def measure(study: str, count: int, store: Path, empty: float, direct: float) -> None:
+def measure(study: str, count: int, store: Path, empty: Cost, direct: float) -> None:
     """One launch of `count` cells, and what can be asked of it afterwards."""
     options = [f"seeds={count}", "--store", str(store)]
-    wall, memory = orchestrate("launch", study, *options)
-    per_cell = (wall - empty) / (count - 1)
+    launch = orchestrate("launch", study, *options)
+    wall, cpu = (
+        1000 * (many - one) / (count - 1)
+        for many, one in (
+            (launch.seconds, empty.seconds),
+            (launch.cpu_seconds, empty.cpu_seconds),
+        )
+    )
     files = sum(path.is_file() for path in store.rglob("*"))
-    plan, again = orchestrate("plan", study, *options)[0], orchestrate("launch", study, *options)[0]
+    plan, again = (orchestrate(verb, study, *options).seconds for verb in ("plan", "launch"))
     status = median_seconds("status", "noop", *options[1:])
     answer = median_seconds("sql", "select avg(test_accuracy) from cells", *options[1:])
     print(
-        f"{count} cells: {1000 * per_cell:.1f} ms a cell, of which Ray and driver "
-        f"{1000 * (per_cell - direct / 2):.1f} ms (two workers); {files} files left; driver "
-        f"{memory:.0f} MB; plan {plan:.1f} s, second launch {again:.1f} s, status {status:.2f} s, "
-        f"sql {answer:.2f} s from start to answer",
+        f"{count} cells: {wall:.1f} ms a cell, of which Ray and driver {wall - 500 * direct:.1f} ms "
+        f"(two workers), processor time of the driver {cpu:.1f} ms; {files} files left; driver "
+        f"{launch.megabytes:.0f} MB; plan {plan:.1f} s, second launch {again:.1f} s, status "
+        f"{status:.2f} s, sql {answer:.2f} s from start to answer",
         flush=True,
     )
 

@@ -32,15 +32,14 @@ from orchestrator.drain import Drain
 from orchestrator.errors import ExecutorError
 from orchestrator.events import WORKER_RETRIES, Events
 from orchestrator.feeder import Feeder, Stack
+from orchestrator.housekeeping import kept_tidy, tidy_up
 from orchestrator.packing import Resources
 from orchestrator.progress import Progress
-from orchestrator.space import is_disk_full
 from orchestrator.trial import run_trial
-from storage.compaction import compact
 from storage.probe import is_visible
 
-TRIALS_PER_RUN = 500
-"""Tune's bookkeeping and the store's small files grow with a run; after each, both start over."""
+TRIALS_PER_RUN = 3000
+"""Tune's bookkeeping grows with a run; the next one starts it over, and every worker's process."""
 
 WAVES_PER_RUN = 20
 """At least so many trials a slot, since slots wait for the last trial of a run."""
@@ -181,8 +180,9 @@ class Executor:
         fruitless = pause = 0
         while due and not sweep.drain.is_set:
             size = max(TRIALS_PER_RUN, WAVES_PER_RUN * self.slots)
-            events = self._run_chunk(sweep, due[:size], gpus)
-            _compact(sweep)
+            with kept_tidy(sweep.store):
+                events = self._run_chunk(sweep, due[:size], gpus)
+            tidy_up(sweep.store, sweep.progress.note)
             crowded_out |= events.crowded_out
             settled = {*events.ended, *crowded_out}
             due = sweep.without(settled, due)
@@ -231,6 +231,10 @@ class _Sweep:
     drain: Drain
     breaker: Breaker = field(default_factory=Breaker)
 
+    @property
+    def store(self) -> Path:
+        return Path(self.settings.store)
+
     def without(self, settled: set[str], stacks: Sequence[Stack]) -> list[Stack]:
         """The cells of `stacks` that are still to be run."""
         left = (
@@ -242,16 +246,6 @@ class _Sweep:
             for stack in stacks
         )
         return [stack for stack in left if stack]
-
-
-def _compact(sweep: _Sweep) -> None:
-    """Gather small files; a full disk only puts it off."""
-    try:
-        compact(sweep.settings.store)
-    except Exception as error:
-        if not is_disk_full(error):
-            raise
-        sweep.progress.note(f"no room to compact the store: {error}")
 
 
 def _rest(drain: Drain, seconds: float) -> None:

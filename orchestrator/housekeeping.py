@@ -1,0 +1,52 @@
+"""Small files of results → segments, while a run goes on and after it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from orchestrator.space import is_disk_full
+from storage.compaction import compact
+from storage.layout import ATTEMPTS, files_in
+
+MANY_FILES = 500
+"""Files worth a compaction; `status` and `sql` check each of them anew until then."""
+
+LOOK_SECONDS = 10.0
+
+
+def tidy_up(store: Path, note: Callable[[str], None]) -> None:
+    """Compact `store`. A full disk only puts it off."""
+    try:
+        compact(store)
+    except Exception as error:
+        if not is_disk_full(error):
+            raise
+        note(f"no room to compact the store: {error}")
+
+
+@contextmanager
+def kept_tidy(store: Path, look_seconds: float = LOOK_SECONDS) -> Iterator[None]:
+    """Compact `store` in a thread whenever many files have gathered, until the block ends.
+
+    Its failures are not told: whoever tidies up afterwards meets the same.
+    """
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.wait(look_seconds):
+            try:
+                if len(files_in(store / ATTEMPTS)) >= MANY_FILES:
+                    compact(store)
+            except Exception:  # noqa: BLE001 - see above
+                return
+
+    thread = threading.Thread(target=look, name="compaction", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
