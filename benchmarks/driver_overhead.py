@@ -139,10 +139,10 @@ def measure(study: str, count: int, store: Path, empty: Cost, direct: float) -> 
     status = median_seconds("status", "noop", *options[1:])
     answer = median_seconds("sql", "select avg(test_accuracy) from cells", *options[1:])
     print(
-        f"{count} cells: {wall:.1f} ms a cell, of which Ray and driver {wall - 500 * direct:.1f} ms "
-        f"(two workers), processor time of the driver {cpu:.1f} ms; {files} files left; driver "
-        f"{launch.megabytes:.0f} MB; plan {plan:.1f} s, second launch {again:.1f} s, status "
-        f"{status:.2f} s, sql {answer:.2f} s from start to answer",
+        f"{count} cells: {wall:.1f} ms a cell, of which Ray and driver "
+        f"{wall - 500 * direct:.1f} ms (two workers), processor time of the driver {cpu:.1f} ms; "
+        f"{files} files left; driver {launch.megabytes:.0f} MB; plan {plan:.1f} s, second launch "
+        f"{again:.1f} s, status {status:.2f} s, sql {answer:.2f} s from start to answer",
         flush=True,
     )
 
