@@ -91,7 +91,8 @@ class Executor:
         private = {"_node_ip_address": LOOPBACK} if sys.platform == "linux" else {}
         try:
             ray.init(
-                address=self._address,
+                # For None Ray would join any cluster that `ray start` has left on this machine.
+                address=self._address or "local",
                 include_dashboard=False if self._address is None else None,
                 log_to_driver=False,
                 logging_level="ERROR",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.trainables.datasets.layouts import write_clothing1m, write_mars, write_webvision
+from tests.trainables.datasets.layouts import write_mars, write_webvision
 
 pytestmark = pytest.mark.slow
 
@@ -33,13 +33,6 @@ SEED = ("seeds=1", "cell.precision=fp32", "resources.cpus_per_trial=1")
             (),
             "test_accuracy, test_top5_accuracy",
             {"num_cells": 11, "num_broken": 1, "lowest": 0.0, "headings": ["Top-1", "Top-5"]},
-        ),
-        (
-            "clothing1m",
-            write_clothing1m,
-            (),
-            "test_accuracy",
-            {"num_cells": 6, "num_broken": 1, "lowest": 0.0, "headings": ["Top-1"]},
         ),
     ],
 )

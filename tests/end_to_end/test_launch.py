@@ -73,22 +73,6 @@ def test_a_cell_is_the_same_alone_and_after_others(orchestrator, study: Path, tm
     assert together[row["key"]] == row
 
 
-def test_a_broken_plug_in_fails_its_cells_and_no_others(orchestrator, study: Path) -> None:
-    (study.parent / "broken_loss.py").write_text(
-        "from trainables.losses import LOSSES\n"
-        '@LOSSES.register("broken")\n'
-        "def broken(logits, labels):\n"
-        '    raise RuntimeError("this loss is broken")\n'
-    )
-    study.write_text(study.read_text().replace("CE: ce", "CE: ce\n  mine: broken_loss"))
-    ended = orchestrator("launch", study, "seeds=1", cwd=study.parent)
-    assert ended.returncode == 3, ended.stdout + ended.stderr
-    assert "this loss is broken" in orchestrator("status", "tiny").stdout
-    assert len(cells(orchestrator)) == 4
-    why = orchestrator("sql", "select distinct error_class, error_type from failures", "--csv")
-    assert why.stdout.splitlines()[1] == "exception,RuntimeError"
-
-
 def test_a_diverged_run_is_a_result(orchestrator, study: Path) -> None:
     ended = orchestrator(
         "launch",
@@ -152,7 +136,7 @@ def test_stacks_land_ordinary_cells(orchestrator, study: Path) -> None:
         assert found[row["key"]] == pytest.approx(row["test_accuracy"], abs=0.02)
 
 
-def test_a_loss_that_always_fails_is_stopped_early(orchestrator, study: Path) -> None:
+def test_a_broken_plug_in_is_stopped_early_and_fails_no_others(orchestrator, study: Path) -> None:
     (study.parent / "broken_loss.py").write_text(
         "from trainables.losses import LOSSES\n"
         '@LOSSES.register("broken")\n'
@@ -165,7 +149,10 @@ def test_a_loss_that_always_fails_is_stopped_early(orchestrator, study: Path) ->
     assert ended.stdout.count("RuntimeError: this loss is broken") == 1
     assert "cells of loss broken_loss all fail alike" in ended.stdout
     assert "9 cells of loss broken_loss were not started" in ended.stdout
+    assert "this loss is broken" in orchestrator("status", "tiny").stdout
     assert len(cells(orchestrator)) == 24
+    why = orchestrator("sql", "select distinct error_class, error_type from failures", "--csv")
+    assert why.stdout.splitlines()[1:] == ["exception,RuntimeError"]
 
 
 @pytest.mark.parametrize(

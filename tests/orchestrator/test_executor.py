@@ -33,3 +33,17 @@ def test_a_cluster_that_others_reach_without_a_token_is_open(
     monkeypatch.setattr(executor.ray, "nodes", lambda: found)
     monkeypatch.setattr(executor, "is_token_auth_enabled", lambda: has_token)
     assert Executor(address, Resources(), tmp_path).is_open_to_anybody is is_open
+
+
+@pytest.mark.parametrize(
+    ("address", "asked"), [(None, "local"), ("10.0.0.1:6379", "10.0.0.1:6379")]
+)
+def test_without_an_address_no_cluster_of_this_machine_is_joined(
+    address: str | None, asked: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`ray start` leaves an address behind that Ray would take for the one meant."""
+    monkeypatch.setattr(executor.os, "environ", {})
+    given: list[str] = []
+    monkeypatch.setattr(executor.ray, "init", lambda address, **_: given.append(address))
+    Executor(address, Resources(), tmp_path).__enter__()
+    assert given == [asked]
