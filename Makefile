@@ -1,6 +1,6 @@
 PYTHON ?= python
 
-.PHONY: check test fix
+.PHONY: check test extensive fix
 
 check:  ## format, lint, types, import contracts, fast tests
 	$(PYTHON) -m ruff format --check .
@@ -9,12 +9,15 @@ check:  ## format, lint, types, import contracts, fast tests
 	lint-imports
 	$(PYTHON) -m pytest -q -m "not slow"
 
-test:  ## everything, as CI runs it
+test:  ## as CI runs it
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy
 	lint-imports
 	$(PYTHON) -m pytest -q
+
+extensive:  ## what CI leaves out for its time
+	$(PYTHON) -m pytest -q -m extensive
 
 fix:  ## apply formatting and safe lint fixes
 	$(PYTHON) -m ruff format .

@@ -22,6 +22,7 @@ cell:
 losses:
   CE: ce
   MAE*: {name: mae, logit_bias: 0.5}
+resources: {max_concurrent: 1}  # a worker more would take longer to start than to help
 seeds: 2
 grid:
   loss: all

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.trainables.datasets.layouts import write_mars, write_webvision
+from tests.trainables.datasets.layouts import write_clothing1m, write_mars, write_webvision
 
 pytestmark = pytest.mark.slow
 
@@ -27,12 +27,21 @@ SEED = ("seeds=1", "cell.precision=fp32", "resources.cpus_per_trial=1")
             # Grey levels tell the persons apart, so any network that passes them on finds all.
             {"num_cells": 4, "num_broken": 0, "lowest": 1.0, "headings": ["CMC-1", "Mean average"]},
         ),
-        (
+        pytest.param(
             "table3",
             write_webvision,
             (),
             "test_accuracy, test_top5_accuracy",
             {"num_cells": 11, "num_broken": 1, "lowest": 0.0, "headings": ["Top-1", "Top-5"]},
+            marks=pytest.mark.extensive,
+        ),
+        pytest.param(
+            "clothing1m",
+            write_clothing1m,
+            (),
+            "test_accuracy",
+            {"num_cells": 6, "num_broken": 1, "lowest": 0.0, "headings": ["Top-1"]},
+            marks=pytest.mark.extensive,
         ),
     ],
 )

@@ -114,6 +114,7 @@ tables:
     assert len(cells(orchestrator)) == 12  # 8 searched, 4 noisy; the clean ones are shared
 
 
+@pytest.mark.extensive
 def test_smoke_form_of_the_quickstart(orchestrator) -> None:
     root = Path(__file__).parents[2]
     ended = orchestrator("launch", root / "studies/quickstart.yaml", "--smoke")

@@ -26,6 +26,7 @@ grid: {loss: all}
 
 
 @pytest.mark.slow
+@pytest.mark.extensive
 def test_one_of_many_launches_runs(tmp_path: Path) -> None:
     study, store = tmp_path / "crowd.yaml", tmp_path / "store"
     study.write_text(STUDY)
