@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from storage.durable import LandingError
+from storage.durable import LandingError, put_if_absent
 
 HEARTBEAT_SECONDS = 10.0
 EXPIRY_SECONDS = 60.0
@@ -86,6 +86,10 @@ def hold(
         LandingError: the store cannot be written.
     """
     path = store / ".leases" / f"{study}.json"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LandingError(f"{store} cannot be written: {error.strerror}") from error
     ours = Holder(
         socket.gethostname(),
         os.getpid(),
@@ -93,7 +97,7 @@ def hold(
         uuid.uuid4().hex,
     )
     is_told = False
-    while (holder := _try_to_take(path, ours, expiry_seconds)) is not None:
+    while (holder := _take(path, ours, expiry_seconds)) is not None:
         if not wait:
             raise LeaseHeldError(study, holder)
         if not is_told:
@@ -108,40 +112,26 @@ def hold(
     finally:
         over.set()
         beat.join()
-        with suppress(OSError), _written_aside(path, ours) as aside:  # else it ends by its age
-            _end(path, ours.text, aside, expiry_seconds)
+        with suppress(OSError, LandingError):  # else it ends by its age
+            _end(path, ours.text, ours, expiry_seconds)
 
 
-def _try_to_take(path: Path, ours: Holder, expiry_seconds: float) -> Holder | None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with _written_aside(path, ours) as aside:
-            return _take(path, aside, expiry_seconds)
-    except OSError as error:
-        raise LandingError(f"{path.parent.parent} cannot be written: {error.strerror}") from error
-
-
-def _take(path: Path, aside: Path, expiry_seconds: float) -> Holder | None:
-    """Put the file `aside` in place as the lease `path`: None if it is ours, else who holds it."""
-    while True:
-        try:
-            os.link(aside, path)
-        except FileExistsError:
-            pass
-        else:
-            return None
+def _take(path: Path, ours: Holder, expiry_seconds: float) -> Holder | None:
+    """Put our name in place as the lease `path`: None if it is ours now, else who holds it."""
+    while not put_if_absent(path, ours.text.encode()):
         found = _read(path)
         if found is None:
             continue  # given back since we looked
         holder = Holder.of(found)
-        if holder is not None and _is_alive(path, aside, holder, expiry_seconds):
+        if holder is not None and _is_alive(path, holder, expiry_seconds):
             return holder
-        ender = _end(path, found, aside, expiry_seconds)
+        ender = _end(path, found, ours, expiry_seconds)
         if ender is not None:
             return ender
+    return None
 
 
-def _end(path: Path, found: str, aside: Path, expiry_seconds: float) -> Holder | None:
+def _end(path: Path, found: str, ours: Holder, expiry_seconds: float) -> Holder | None:
     """Remove the lease `path` if it still reads `found`: None if that is done, else who does it.
 
     To end a lease is itself leased, whether its holder gives it back or a successor found it dead.
@@ -150,35 +140,35 @@ def _end(path: Path, found: str, aside: Path, expiry_seconds: float) -> Holder |
     """
     holder = Holder.of(found)
     ending = path.with_name(f".{holder.token if holder else path.name}.end")
-    ender = _take(ending, aside, expiry_seconds)
+    ender = _take(ending, ours, expiry_seconds)
     if ender is not None:
         return ender
     if _read(path) == found:
-        path.unlink()
+        path.unlink(missing_ok=True)
     ending.unlink(missing_ok=True)
     return None
 
 
-@contextmanager
-def _written_aside(path: Path, ours: Holder) -> Iterator[Path]:
-    """Our name in a file of its own: linked in place, it is there whole or not at all."""
-    aside = path.with_name(f".{ours.token}")
-    aside.write_text(ours.text)
-    try:
-        yield aside
-    finally:
-        aside.unlink(missing_ok=True)
-
-
-def _is_alive(path: Path, probe: Path, holder: Holder, expiry_seconds: float) -> bool:
+def _is_alive(path: Path, holder: Holder, expiry_seconds: float) -> bool:
     if holder.host == socket.gethostname() and not _runs(holder.pid):
         return False
+    now = _store_time(path.parent)
     try:
-        os.utime(probe)
-        age = probe.stat().st_mtime - path.stat().st_mtime
+        return now - path.stat().st_mtime < expiry_seconds
     except FileNotFoundError:
         return False
-    return age < expiry_seconds
+
+
+def _store_time(folder: Path) -> float:
+    """Now, by the store's clock: the time of a file just written there. Raises LandingError."""
+    probe = folder / f".{uuid.uuid4().hex}"
+    try:
+        probe.touch()
+        now = probe.stat().st_mtime
+        probe.unlink()
+    except OSError as error:
+        raise LandingError(f"{folder.parent} cannot be written: {error.strerror}") from error
+    return now
 
 
 def _runs(pid: int) -> bool:

@@ -1,12 +1,8 @@
-"""The page in a real Chromium: drawn, clicked, used by keyboard, and silent on the network.
-
-The browser is driven through choreographer, which kaleido brings along.
-"""
+"""The page in a real Chromium: drawn, clicked, used by keyboard, and silent on the network."""
 
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import shutil
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -14,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from choreographer import Browser
 
 from tests.storage.reporting.conftest import HOSTILE
 
@@ -21,10 +18,7 @@ BROWSER = shutil.which("chromium")
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(
-        BROWSER is None or importlib.util.find_spec("choreographer") is None,
-        reason="no chromium with choreographer here",
-    ),
+    pytest.mark.skipif(BROWSER is None, reason="no chromium here"),
 ]
 
 SPACE = {"key": " ", "code": "Space", "text": " ", "windowsVirtualKeyCode": 32}
@@ -106,8 +100,6 @@ def visit(page: str, tmp_path: Path) -> Callable[[Callable[[Visit], Awaitable[No
     path.write_text(page, encoding="utf-8")
 
     async def go(use: Callable[[Visit], Awaitable[None]], anchor: str) -> Visit:
-        from choreographer import Browser
-
         async with Browser(path=BROWSER) as browser:
             visit = Visit(await browser.create_tab())
             await visit.listen()
