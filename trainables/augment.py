@@ -139,8 +139,8 @@ class RandomCrop:
         import torch
 
         windows = images.unfold(2, self.size, 1).unfold(3, self.size, 1)
-        places = torch.tensor(windows.shape[2:4], device=draws.device)
-        top, left = (draws * places).long().unbind(1)
+        # One by one: a tensor made of both numbers would wait for the device.
+        top, left = ((draws[:, axis] * windows.shape[2 + axis]).long() for axis in (0, 1))
         return windows[torch.arange(len(images), device=images.device), :, top, left]
 
     def centre(self, images: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ of its steps.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -29,6 +29,24 @@ class Batch:
     given: Tensor
     true: Tensor
     weights: Tensor | None
+
+    @property
+    def form(self) -> Hashable:
+        """Equal for batches that the same kernels take."""
+        return self.images.shape, self.weights is None
+
+    def clone(self) -> Batch:
+        """The same values in memory of its own."""
+        weights = None if self.weights is None else self.weights.clone()
+        return Batch(self.images.clone(), self.given.clone(), self.true.clone(), weights)
+
+    def copy_(self, other: Batch) -> None:
+        """Take over the values of a batch of the same form."""
+        self.images.copy_(other.images)
+        self.given.copy_(other.given)
+        self.true.copy_(other.true)
+        if self.weights is not None and other.weights is not None:
+            self.weights.copy_(other.weights)
 
     def split(self, size: int | None) -> Iterator[Batch]:
         """Parts of at most `size` images a member; itself for None."""

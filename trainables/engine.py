@@ -50,7 +50,7 @@ class Preprocessing:
 
 
 class TrainingSums:
-    """Running sums over an epoch, float64 [S, 6] on the device.
+    """Running sums over an epoch, float64 [S, 6] on the device, in one place throughout.
 
     Args:
         start: sums of the part of the epoch that is done.
@@ -78,6 +78,10 @@ class TrainingSums:
     def read(self) -> list[dict[str, float]]:
         """The sums of each member on the host: the one wait of an epoch."""
         return [dict(zip(self.NAMES, row, strict=True)) for row in self.values.tolist()]
+
+    def clear(self) -> None:
+        """For the next epoch."""
+        self.values.zero_()
 
 
 class MemberLosses:
@@ -117,9 +121,13 @@ def _flat(loss: Loss, logits: Tensor, labels: Tensor) -> Tensor:
 class Learner:
     """Networks under training: what a step needs besides its batch.
 
+    All that a step reads or writes stays where it is in memory, so that steps can be recorded.
+
     Args:
         losses: as defined, also measured on test data.
         objectives: what a step minimises; other functions than `losses` only for a pruning loss.
+        biases: ε of each member in this epoch, float32 [S, 1]; None if no member ever has one.
+        sums: of this epoch.
         augmentations: of the training images, some of which also say how test images are cut.
         micro_batch: images of a member that pass through the network at once; None for all.
     """
@@ -128,6 +136,8 @@ class Learner:
     updates: Updates
     losses: MemberLosses
     objectives: MemberLosses
+    biases: Tensor | None
+    sums: TrainingSums
     preprocess: Preprocessing
     arithmetic: Callable[[], AbstractContextManager[object]]
     augmentations: Sequence[Augmentation]
@@ -144,26 +154,31 @@ class Learner:
             logits: Tensor = self.network(inputs.view(images.shape))
         return logits.float()
 
-    def step(self, batch: Batch, biases: Tensor | None, sums: TrainingSums) -> None:
-        """One update; the logit biases [S, 1] enter the loss and nothing else."""
+    def begin_epoch(self, learning_rates: Sequence[float], biases: Sequence[float]) -> None:
+        """Of each member, for the steps that follow."""
+        self.updates.set_learning_rates(learning_rates)
+        if self.biases is not None:
+            self.biases.copy_(torch.tensor(biases).unsqueeze(1))
+
+    def step(self, batch: Batch) -> None:
+        """One update; nothing in it waits for the device."""
         self.updates.zero_grad()
         for part in batch.split(self.micro_batch):
-            share = part.given.shape[1] / batch.given.shape[1]
-            self._add_gradient(part, share, biases, sums)
+            self._add_gradient(part, part.given.shape[1] / batch.given.shape[1])
         self.updates.step()
 
-    def _add_gradient(
-        self, batch: Batch, share: float, biases: Tensor | None, sums: TrainingSums
-    ) -> None:
-        """The gradient of the batch's mean loss, times its share of the step."""
+    def _add_gradient(self, batch: Batch, share: float) -> None:
+        """Of the batch's mean loss, times its share of the step; ε enters the loss alone."""
         logits = self.logits(batch.images)
-        biased = logits if biases is None else add_logit_bias(logits, batch.given, biases)
+        biased = logits
+        if self.biases is not None:
+            biased = add_logit_bias(logits, batch.given, self.biases)
         losses = self.objectives(biased, batch.given)
         if batch.weights is not None:
             losses = losses * batch.weights
         # A sum over members keeps their gradients apart.
         torch.autograd.backward(share * losses.mean(dim=1).sum())
-        sums.add(losses.detach(), logits.detach(), batch)
+        self.sums.add(losses.detach(), logits.detach(), batch)
 
 
 def memory_format_of(network: nn.Module) -> torch.memory_format:

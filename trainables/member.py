@@ -22,7 +22,7 @@ from trainables.augment import AUGMENTATIONS, Augmentation, input_shape
 from trainables.config import EpochRecord, TrainingConfig
 from trainables.evaluate import TOP, TestFigures
 from trainables.losses import LOSSES, Loss, PruningLoss
-from trainables.losses.logit_bias import logit_bias_at
+from trainables.losses.logit_bias import has_logit_bias, logit_bias_at
 from trainables.noise import NOISES, NoiseContext
 from trainables.optimization import SCHEDULES
 from trainables.resident import ResidentData
@@ -74,6 +74,11 @@ class Member:
     def logit_bias(self) -> float:
         """ε of the next epoch."""
         return logit_bias_at(self.config.loss, self.epoch)
+
+    @property
+    def has_logit_bias(self) -> bool:
+        """In any epoch."""
+        return has_logit_bias(self.config.loss)
 
     @property
     def objective(self) -> Loss:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from trainables import checkpoint
 from trainables.augment import AUGMENTATIONS
 from trainables.batches import TrainingData
+from trainables.capture import RecordedStep, recorder_for
 from trainables.config import EpochRecord, TrainingConfig, TrainingResult
 from trainables.engine import (
     Learner,
@@ -63,13 +64,16 @@ class Run:
                 network.load_state_dict(state["network"])
         begun = [state for state in saved if state and state["steps"]]
         self.steps_done: int = begun[0]["steps"] if begun else 0
-        sums = [s["sums"] if s else torch.zeros(len(TrainingSums.NAMES)) for s in saved]
-        self.sums = TrainingSums(torch.stack(sums).double().to(device))
         self._seconds_before: float = begun[0]["epoch_seconds"] if begun else 0.0
+        sums = [s["sums"] if s else torch.zeros(len(TrainingSums.NAMES)) for s in saved]
         states = [state["optimizer"] if state else None for state in saved]
-        self.learner = self._learner(as_one(networks).to(device), states)
+        self.learner = self._learner(as_one(networks).to(device), torch.stack(sums), states)
+        recorder = recorder_for(device)
+        self._step = RecordedStep(self.learner.step, recorder) if recorder else self.learner.step
 
-    def _learner(self, network: Network, states: Sequence[MemberState | None]) -> Learner:
+    def _learner(
+        self, network: Network, sums: Tensor, states: Sequence[MemberState | None]
+    ) -> Learner:
         statistics = NORMALIZATIONS.build(self.config.normalization)(self.data.info)
         preprocess = Preprocessing.of(statistics, network, self.device)
         network.to(memory_format=preprocess.memory_format)
@@ -79,11 +83,18 @@ class Run:
             _updates(network, self.config, states),
             MemberLosses([m.loss for m in self.members], names, self.device),
             MemberLosses([m.objective for m in self.members], names, self.device),
+            self._biases(),
+            TrainingSums(sums.double().to(self.device)),
             preprocess,
             arithmetic_of(self.config.precision, self.device),
             self.augmentations,
             self.config.micro_batch,
         )
+
+    def _biases(self) -> Tensor | None:
+        if not any(member.has_logit_bias for member in self.members):
+            return None
+        return torch.zeros(len(self.members), 1, device=self.device)
 
     @property
     def is_over(self) -> bool:
@@ -102,13 +113,13 @@ class Run:
         """Train and test one epoch of each member, or what is left of it."""
         self._started = time.perf_counter()
         self._train(after_step)
-        sums = self.sums.read()
+        sums = self.learner.sums.read()
         self._prune()
         tests = self._test()
         is_finite = self.learner.network.finite_members().tolist()
         seconds = self._epoch_seconds / len(self.members)
         self.steps_done, self._seconds_before = 0, 0.0
-        self.sums = TrainingSums(torch.zeros_like(self.sums.values))
+        self.learner.sums.clear()
         for position, member in enumerate(self.members):
             if not member.is_over:
                 figures = sums[position], tests[position], is_finite[position]
@@ -129,12 +140,13 @@ class Run:
         return self._seconds_before + time.perf_counter() - self._started
 
     def _train(self, after_step: Callable[[Run], None]) -> None:
-        biases = [member.logit_bias for member in self.members]
-        on_device = torch.tensor(biases, device=self.device).unsqueeze(1) if any(biases) else None
-        self.learner.updates.set_learning_rates([m.learning_rate for m in self.members])
+        self.learner.begin_epoch(
+            [member.learning_rate for member in self.members],
+            [member.logit_bias for member in self.members],
+        )
         with closing(self._epoch().batches(self.config.batch_size, self.steps_done)) as batches:
             for batch in batches:
-                self.learner.step(batch, on_device, self.sums)
+                self._step(batch)
                 self.steps_done += 1
                 if len(self.members) == 1:
                     after_step(self)
@@ -174,7 +186,7 @@ class Run:
             state = {
                 **member.state(),
                 "steps": self.steps_done,
-                "sums": self.sums.values[position].clone(),
+                "sums": self.learner.sums.values[position].clone(),
                 "epoch_seconds": self._epoch_seconds if self.steps_done else 0.0,
                 "network": self.learner.network.member_state(position),
                 "optimizer": self.learner.updates.member_state(position),

@@ -40,6 +40,8 @@ class LoneUpdates:
         if state:
             groups = optimizer.state_dict()["param_groups"]
             optimizer.load_state_dict({"state": dict(state), "param_groups": groups})
+        for group in optimizer.param_groups:
+            group["lr"] = _rate_in_memory(group["lr"], group["params"][0].device)
 
     def zero_grad(self) -> None:
         self._optimizer.zero_grad(set_to_none=True)
@@ -48,13 +50,20 @@ class LoneUpdates:
         self._optimizer.step()
 
     def set_learning_rates(self, rates: Sequence[float]) -> None:
+        (rate,) = rates
         for group in self._optimizer.param_groups:
-            (group["lr"],) = rates
+            group["lr"].fill_(rate)
 
     def member_state(self, member: int) -> MemberState:
         del member
         state: MemberState = self._optimizer.state_dict()["state"]
         return state
+
+
+def _rate_in_memory(rate: float, device: torch.device) -> Tensor:
+    """A learning rate that a recorded step reads anew each time, as precise as torch reads it."""
+    dtype = torch.float32 if device.type == "cuda" else torch.float64
+    return torch.tensor(rate, dtype=dtype, device=device)
 
 
 class StackedUpdates:

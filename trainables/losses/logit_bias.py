@@ -53,3 +53,9 @@ def logit_bias_at(loss: Choice, epoch: int) -> float:
     if isinstance(bias, list | tuple):
         return float(bias[(epoch - 1) // loss.get("logit_bias_epochs", 11) % len(bias)])
     return float(bias)
+
+
+def has_logit_bias(loss: Choice) -> bool:
+    """Whether ε differs from 0 in any epoch."""
+    bias = loss.get("logit_bias", 0.0)
+    return any(bias) if isinstance(bias, list | tuple) else bool(bias)

@@ -1,0 +1,86 @@
+"""Steps replayed from a recording: all kernels of a step in one launch, on a GPU.
+
+The kernels of a small network take microseconds, less than a host needs to launch them one by one.
+A recording runs the same kernels on the same memory without Python, so its figures are those of the
+step itself; what changes from step to step has to lie in tensors that stay where they are.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Hashable
+
+import torch
+
+from trainables.batches import Batch
+
+Step = Callable[[Batch], None]
+Work = Callable[[], None]
+Recorder = Callable[[Work], Work]
+"""Does work on tensors that are there already, and returns what does it again."""
+
+logger = logging.getLogger(__name__)
+
+
+class CudaGraphs:
+    """Records work as CUDA graphs, whose temporary tensors share one pool of memory."""
+
+    def __init__(self) -> None:
+        self._pool = torch.cuda.graph_pool_handle()
+
+    def __call__(self, work: Work) -> Work:
+        """Raises RuntimeError if the work waits for the device, which a graph cannot hold."""
+        graph = torch.cuda.CUDAGraph()
+        # The outer context brings the present stream back where recording fails; threads that
+        # read images ahead may go on meanwhile.
+        with (
+            torch.cuda.stream(torch.cuda.current_stream()),
+            torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"),
+        ):
+            work()
+        graph.replay()
+        return graph.replay
+
+
+def recorder_for(device: str) -> Recorder | None:
+    """None where launching a kernel costs little beside running it."""
+    return CudaGraphs() if torch.device(device).type == "cuda" else None
+
+
+class RecordedStep:
+    """A step that is done as it is written once for each shape of batch, then recorded.
+
+    The first time creates what a recording may not: momentum, tuned kernels, handles of libraries.
+    A step that cannot be recorded, such as one with a loss that reads a value back, goes on as it
+    is written, with a warning.
+    """
+
+    def __init__(self, step: Step, record: Recorder) -> None:
+        self._step, self._record = step, record
+        self._next: dict[Hashable, Step] = {}
+
+    def __call__(self, batch: Batch) -> None:
+        form = batch.form
+        if form in self._next:
+            self._next[form](batch)
+        else:
+            self._step(batch)
+            self._next[form] = self._first_recorded
+
+    def _first_recorded(self, batch: Batch) -> None:
+        place = batch.clone()
+        try:
+            again = self._record(lambda: self._step(place))
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError as error:
+            logger.warning("steps cannot be recorded, so each kernel is launched: %s", error)
+            self._next[batch.form] = self._step
+            self._step(batch)
+            return
+
+        def replay(batch: Batch) -> None:
+            place.copy_(batch)
+            again()
+
+        self._next[batch.form] = replay
