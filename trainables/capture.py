@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Hashable
+from typing import Any
 
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from trainables.batches import Batch
 
@@ -19,23 +21,59 @@ Work = Callable[[], None]
 Recorder = Callable[[Work], Work]
 """Does work on tensors that are there already, and returns what does it again."""
 
+HOST_READS = {
+    "_local_scalar_dense": "item",
+    "equal": "equal",
+    "masked_select": "masked_select",
+    "nonzero": "nonzero",
+}
+"""Operations whose result, or its shape, the host has to wait for: name in torch → name in use."""
+
 logger = logging.getLogger(__name__)
 
 
-class CudaGraphs:
-    """Records work as CUDA graphs, whose temporary tensors share one pool of memory."""
+class HostReads(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Collects the operations within it that a recording cannot hold, on any device."""
 
     def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.names: set[str] = set()
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        if name := self.host_read(func.overloadpacket.__name__, args):
+            self.names.add(name)
+        return func(*args, **(kwargs or {}))
+
+    @staticmethod
+    def host_read(name: str, args: tuple[Any, ...]) -> str | None:
+        """What an operation is called if the host waits for it."""
+        if name == "index" and any(i is not None and i.dtype == torch.bool for i in args[1]):
+            return "indexing by a mask"
+        return HOST_READS.get(name)
+
+
+class CudaGraphs:
+    """Records work as CUDA graphs, whose temporary tensors share one pool of memory.
+
+    Args:
+        device: the GPU that the work is done on.
+    """
+
+    def __init__(self, device: str) -> None:
+        self._device = torch.device(device)
+        self._stream = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
         self._pool = torch.cuda.graph_pool_handle()
 
     def __call__(self, work: Work) -> Work:
         """Raises RuntimeError if the work waits for the device, which a graph cannot hold."""
         graph = torch.cuda.CUDAGraph()
-        # The outer context brings the present stream back where recording fails; threads that
-        # read images ahead may go on meanwhile.
+        # The outer context brings the present stream back where recording fails; in mode
+        # `thread_local`, threads that read images ahead may go on meanwhile.
         with (
-            torch.cuda.stream(torch.cuda.current_stream()),
-            torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"),
+            torch.cuda.stream(torch.cuda.current_stream(self._device)),
+            torch.cuda.graph(graph, self._pool, self._stream, "thread_local"),
         ):
             work()
         graph.replay()
@@ -44,7 +82,7 @@ class CudaGraphs:
 
 def recorder_for(device: str) -> Recorder | None:
     """None where launching a kernel costs little beside running it."""
-    return CudaGraphs() if torch.device(device).type == "cuda" else None
+    return CudaGraphs(device) if torch.device(device).type == "cuda" else None
 
 
 class RecordedStep:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from trainables.capture import HostReads
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -133,6 +135,15 @@ def _symmetry(loss: Loss) -> Outcome:
     return None, f"Σ_k L = {low:.6g}" if symmetric else f"no: Σ_k L from {low:.4g} to {high:.4g}"
 
 
+def _recording(loss: Loss) -> Outcome:
+    """Its steps can be recorded, on a GPU"""
+    logits, labels = _samples(10)
+    with HostReads() as reads:
+        _backpropagated(loss, logits, labels)
+    waits = ", ".join(sorted(reads.names))
+    return None, f"no: {waits} waits for the device" if waits else "yes, it reads nothing back"
+
+
 CHECKS: tuple[Callable[[Loss], Outcome], ...] = (
     _shape,
     _independence,
@@ -142,6 +153,7 @@ CHECKS: tuple[Callable[[Loss], Outcome], ...] = (
     _direction,
     _bounds,
     _symmetry,
+    _recording,
 )
 """Each by the first line of its docstring, which is what a finding is called."""
 

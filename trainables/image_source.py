@@ -34,7 +34,7 @@ class ImageSource(Protocol):
 
 
 class ResidentImages:
-    """Images in device memory, uint8 [N, C, H, W]."""
+    """Images in device memory, uint8 [N, C, H, W] of any layout."""
 
     num_broken = 0
 

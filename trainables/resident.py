@@ -55,5 +55,5 @@ def _source(images: NDArray[np.uint8] | ImageFiles, device: str) -> ImageSource:
     """From uint8 [N, H, W, C], in memory or in files."""
     if isinstance(images, ImageFiles):
         return StreamedImages(images, device)
-    planes = np.array(images.transpose(0, 3, 1, 2), order="C")
-    return ResidentImages(torch.from_numpy(planes).to(device))
+    # On a CPU a view: where a file is mapped, the workers of a machine share its pages.
+    return ResidentImages(torch.from_numpy(images).permute(0, 3, 1, 2).to(device))

@@ -75,6 +75,21 @@ def test_a_breach_is_found(loss: Callable[[Tensor, Tensor], Tensor], words: str)
     assert found.passed is False
 
 
+@pytest.mark.parametrize("name", LOSSES.names())
+def test_a_built_in_loss_never_waits_for_the_device(name: str) -> None:
+    detail = findings(LOSSES.build(Choice(name)))["Its steps can be recorded, on a GPU"].detail
+    assert detail == "yes, it reads nothing back"
+
+
+def test_a_loss_that_waits_for_the_device_is_told() -> None:
+    def clipped(logits: Tensor, labels: Tensor) -> Tensor:
+        return cross_entropy(logits, labels) / max(1.0, logits.detach().abs().max().item())
+
+    finding = findings(clipped)["Its steps can be recorded, on a GPU"]
+    assert finding.passed is None
+    assert finding.detail == "no: item waits for the device"
+
+
 def test_facts_are_reported() -> None:
     mae = findings(LOSSES.build(Choice("mae")))
     assert mae["Symmetric: Σ_k L(z, k) is the same for all logits"].detail == "Σ_k L = 18"

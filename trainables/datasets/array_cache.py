@@ -41,7 +41,8 @@ def cached_arrays(
             with FileLock(folder.with_name(f".{folder.name}.lock")):
                 if not _is_intact(folder):
                     _put(folder, decode())
-        return ImageArrays(*(np.load(folder / file, mmap_mode="r") for file in ARRAY_FILES))
+        # Copy on write, as torch wants writable memory; nothing writes to it.
+        return ImageArrays(*(np.load(folder / file, mmap_mode="c") for file in ARRAY_FILES))
     except OSError as error:
         raise DatasetError(
             f"the decoded images of {name} cannot be kept in {folder.parent} ({error}); "
