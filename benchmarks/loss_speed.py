@@ -3,8 +3,8 @@
     python benchmarks/loss_speed.py
     python benchmarks/loss_speed.py --device cuda
 
-One thread; losses take turns, the figure is the median over the rounds of the ratio to torch's own
-fused cross-entropy within a round.
+One thread, in a process set up as workers are; losses take turns, the figure is the median over the
+rounds of the ratio to torch's own fused cross-entropy within a round.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from trainables.losses import LOSSES, build_loss
+from trainables.process import set_up_process
 
 BATCH = 128
 
@@ -29,7 +30,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--calls", type=int, default=40)
     arguments = parser.parse_args()
-    torch.set_num_threads(1)
+    set_up_process(threads=1)
     print("| loss | " + " | ".join(f"K = {count}" for count in arguments.classes) + " |")
     print("|---|" + "---|" * len(arguments.classes))
     for name in LOSSES.names():

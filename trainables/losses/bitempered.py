@@ -97,16 +97,18 @@ def tempered_softmax(logits: Tensor, t2: float) -> tuple[Tensor, Tensor]:
 def _power(x: Tensor, exponent: float, out: Tensor) -> Tensor:
     """x^exponent for x in (0, 1]: by products if it is whole, as at t2 = 1.2, 1.25, 1.5 and 2."""
     whole = round(exponent)
-    if whole > MOST_PRODUCTS or abs(exponent - whole) > 1e-9:
+    if whole > MOST_WHOLE or abs(exponent - whole) > 1e-9:
         return torch.log(x, out=out).mul_(exponent).exp_()
     out.copy_(x)
-    for _ in range(whole - 1):
-        out.mul_(x)
+    for digit in f"{whole:b}"[1:]:
+        out.mul_(out)
+        if digit == "1":
+            out.mul_(x)
     return out
 
 
-MOST_PRODUCTS = 10
-"""So many cost a quarter of a logarithm and an exponential."""
+MOST_WHOLE = 100
+"""Up to there products cost less than a logarithm and an exponential."""
 
 
 def chebyshev_steps(t2: float, dtype: torch.dtype) -> int:

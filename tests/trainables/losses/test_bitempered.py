@@ -1,4 +1,4 @@
-"""The tempered softmax is normalised whatever the logits: as many steps as are needed, never more."""
+"""The tempered softmax is normalised whatever the logits, with a fixed number of steps."""
 
 from __future__ import annotations
 
