@@ -38,7 +38,7 @@ FULL = {
     "MLP1024, Fashion-MNIST": replace(CASES["mlp1024"], images=60_000),
     "MLP1024, batch 32": replace(CASES["mlp1024-b32"], images=60_000),
     "ResNet-32, CIFAR-10": CASES["resnet32"],
-    "ResNet-32, CIFAR-10, bf16": replace(CASES["resnet32"], precision="bf16"),
+    "ResNet-32, CIFAR-10, bf16": CASES["resnet32-bf16"],
     "ResNet-34, CIFAR-100, tf32": replace(CASES["resnet34"], precision="tf32"),
     "ResNet-34, CIFAR-100, bf16": replace(CASES["resnet34"], precision="bf16"),
 }

@@ -1,6 +1,7 @@
 """How fast is training, against the loop that most papers are run with?
 
     python benchmarks/training_speed.py                        # MLP1024 and ResNet-20, CPU
+    python benchmarks/training_speed.py --cases resnet32 resnet34 --images 500
     python benchmarks/training_speed.py --device cuda --cases mlp1024 resnet32 resnet34
 
 The reference is written for the purpose, as an honest user of torch writes it: torchvision-style
@@ -21,7 +22,7 @@ import statistics
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,7 @@ CASES = {
     "resnet20": Case("resnet20", "cifar10", 2_000, 128, ("crop", "flip")),
     "resnet20-bf16": Case("resnet20", "cifar10", 2_000, 128, ("crop", "flip"), "bf16"),
     "resnet32": Case("resnet32", "cifar10", 50_000, 128, ("crop", "flip")),
+    "resnet32-bf16": Case("resnet32", "cifar10", 50_000, 128, ("crop", "flip"), "bf16"),
     "resnet34": Case("resnet34", "cifar100", 50_000, 128, ("crop", "flip")),
 }
 
@@ -65,6 +67,7 @@ CASES = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES)[:4])
+    parser.add_argument("--images", type=int, help="of each case instead of its own number")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--device", default="cpu")
@@ -74,7 +77,7 @@ def main() -> None:
     print(f"{cores} cores, load {load:.1f}, {arguments.device}, torch {torch.__version__}")
     worker = ProcessPoolExecutor(1, get_context("spawn"), set_up_process, (cores,))
     for name in arguments.cases:
-        case = CASES[name]
+        case = replace(CASES[name], images=arguments.images or CASES[name].images)
         pairs, peaks = [], []
         for _ in range(arguments.rounds):
             theirs = reference(case, arguments, cores)
