@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import chain
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -61,25 +62,27 @@ def main() -> None:
     small = next(iter(cases.values()))
     convolutional = next(case for case in cases.values() if case.augmentation)
     check_recording(small, convolutional, chosen.device)
-    lines = [{"machine": machine(chosen.device)}]
-    for line in (
-        *lone_runs(cases, chosen),
-        *losses(small, chosen),
-        *stacks(small, chosen),
-        *packed_runs(convolutional, chosen),
-        *references(small, convolutional, chosen),
+    lines: list[Line] = []
+    for line in chain(
+        [{"machine": machine(chosen.device)}],
+        lone_runs(cases, chosen),
+        losses(small, chosen),
+        stacks(small, chosen),
+        packed_runs(convolutional, chosen),
+        references(small, convolutional, chosen),
     ):
-        print(
-            ", ".join(
-                f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in line.items()
-            )
-        )
+        print(", ".join(map(in_words, line.items())), flush=True)
         lines.append(line)
         if chosen.out:
             chosen.out.write_text(json.dumps(lines, indent=1))
 
 
 Line = dict[str, object]
+
+
+def in_words(figure: tuple[str, object]) -> str:
+    name, value = figure
+    return f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
 
 
 def machine(device: str) -> str:

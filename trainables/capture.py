@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Hashable
-from typing import Any
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from trainables.batches import Batch
 
@@ -21,37 +19,7 @@ Work = Callable[[], None]
 Recorder = Callable[[Work], Work]
 """Does work on tensors that are there already, and returns what does it again."""
 
-HOST_READS = {
-    "_local_scalar_dense": "item",
-    "equal": "equal",
-    "masked_select": "masked_select",
-    "nonzero": "nonzero",
-}
-"""Operations whose result, or its shape, the host has to wait for: name in torch → name in use."""
-
 logger = logging.getLogger(__name__)
-
-
-class HostReads(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Collects the operations within it that a recording cannot hold, on any device."""
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.names: set[str] = set()
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
-    ) -> Any:
-        if name := self.host_read(func.overloadpacket.__name__, args):
-            self.names.add(name)
-        return func(*args, **(kwargs or {}))
-
-    @staticmethod
-    def host_read(name: str, args: tuple[Any, ...]) -> str | None:
-        """What an operation is called if the host waits for it."""
-        if name == "index" and any(i is not None and i.dtype == torch.bool for i in args[1]):
-            return "indexing by a mask"
-        return HOST_READS.get(name)
 
 
 class CudaGraphs:

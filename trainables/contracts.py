@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from trainables.capture import HostReads
+from trainables.host_reads import HostReads
 
 if TYPE_CHECKING:
     from torch import Tensor

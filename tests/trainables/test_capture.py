@@ -20,9 +20,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 import trainables.run
-from trainables.capture import HostReads, Work
+from trainables.capture import Work
 from trainables.catalog import build_config
 from trainables.config import Choice, TrainingConfig, TrainingResult
+from trainables.host_reads import HostReads
 from trainables.losses import LOSSES
 from trainables.train import TrainingInterrupted, train, train_stack
 
