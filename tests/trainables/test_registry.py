@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,8 +12,13 @@ from typing import Annotated, Any, Literal
 import pytest
 
 from trainables import registry as registry_module
+from trainables.architectures import ARCHITECTURES
 from trainables.catalog import build_config
 from trainables.config import Choice
+from trainables.datasets import DATASETS
+from trainables.losses import LOSSES
+from trainables.noise import NOISES
+from trainables.optimization import SCHEDULES
 from trainables.registry import (
     ComponentError,
     Parameter,
@@ -191,12 +197,17 @@ class Tiny:
 
 
 @pytest.fixture
-def plug_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
-    """Import path of a component in a user's own module."""
+def plug_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], str]]:
+    """Import path of a component in a user's own module, forgotten after the test."""
     name = "plug_in_of_all_kinds"
     (tmp_path / f"{name}.py").write_text(PLUG_IN)
     monkeypatch.syspath_prepend(tmp_path)
-    return lambda component: f"{name}:{component}"
+    yield lambda component: f"{name}:{component}"
+    sys.modules.pop(name, None)
+    for registry in (ARCHITECTURES, DATASETS, LOSSES, NOISES, SCHEDULES):
+        for key, component in list(registry._components.items()):
+            if component.target.__module__ == name:
+                del registry._components[key]
 
 
 def test_one_module_brings_components_of_every_kind(plug_in, tmp_path: Path) -> None:
