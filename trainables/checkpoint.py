@@ -12,8 +12,9 @@ import hashlib
 import io
 import os
 import uuid
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 
@@ -31,9 +32,44 @@ def save(path: Path, state: dict[str, Any]) -> bool:
     Returns:
         False if the disk has no room: the former checkpoint stays, and training can go on.
     """
+    return _put(path, _serialized(state))
+
+
+class Writer:
+    """Saves in a thread, so that training waits for no disk. A context: at its end none is open."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
+        self._writes: list[Future[bool]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.shutdown()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a disk is slower than checkpoints are due."""
+        return not all(write.done() for write in self._writes)
+
+    def save(self, path: Path, state: dict[str, Any]) -> None:
+        """Take `state` as it is now; it may change as soon as this returns."""
+        self._writes.append(self._thread.submit(_put, path, _serialized(state)))
+
+    def wait(self) -> None:
+        """Until all is written. Raises OSError of a write, but not for want of room."""
+        while self._writes:
+            self._writes.pop(0).result()
+
+
+def _serialized(state: dict[str, Any]) -> memoryview:
     buffer = io.BytesIO()
     torch.save({"format": FORMAT, **state}, buffer)
-    content = buffer.getbuffer()
+    return buffer.getbuffer()
+
+
+def _put(path: Path, content: memoryview) -> bool:
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:

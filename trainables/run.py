@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import resource
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -180,10 +180,10 @@ class Run:
         for position, kept in kept_samples(self.learner, self.data.train_images, due).items():
             self.members[position].weights = kept
 
-    def save(self, paths: Sequence[Path]) -> None:
-        """Write, for each member, everything that its next step depends on."""
-        for position, (member, path) in enumerate(zip(self.members, paths, strict=True)):
-            state = {
+    def states(self) -> Iterator[dict[str, Any]]:
+        """For each member, everything that its next step depends on, of use until that step."""
+        for position, member in enumerate(self.members):
+            yield {
                 **member.state(),
                 "steps": self.steps_done,
                 "sums": self.learner.sums.values[position].clone(),
@@ -191,7 +191,6 @@ class Run:
                 "network": self.learner.network.member_state(position),
                 "optimizer": self.learner.updates.member_state(position),
             }
-            checkpoint.save(path, state)
 
     def results(self) -> list[TrainingResult]:
         """The whole runs as values."""

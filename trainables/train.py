@@ -91,8 +91,8 @@ def train_stack(
     configs = [catalog.resolve(config) for config in configs]
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     root = data_root or default_data_root()
-    pauses = _Pauses(checkpoint_paths, checkpoint_seconds, should_stop)
-    with matrix_precision(configs[0].precision):
+    with matrix_precision(configs[0].precision), checkpoint.Writer() as writer:
+        pauses = _Pauses(checkpoint_paths, checkpoint_seconds, should_stop, writer)
         if len(configs) > 1:
             _end_begun_epochs(configs, root, device, checkpoint_paths)
         run = Run(configs, root, device, checkpoint_paths)
@@ -111,8 +111,10 @@ class _Pauses:
         paths: Sequence[Path] | None,
         checkpoint_seconds: float,
         should_stop: Callable[[], bool],
+        writer: checkpoint.Writer,
     ) -> None:
-        self._paths, self._seconds, self._should_stop = paths, checkpoint_seconds, should_stop
+        self._paths, self._seconds, self._should_stop = paths or (), checkpoint_seconds, should_stop
+        self._writer = writer
         self._saved = self._looked = time.monotonic()
 
     def after_step(self, run: Run) -> None:
@@ -124,10 +126,14 @@ class _Pauses:
         """Write a checkpoint if one is due. Raises TrainingInterrupted if it shall stop."""
         self._looked = time.monotonic()
         stop = self._should_stop()
-        if self._paths and (stop or self._looked - self._saved >= self._seconds):
-            run.save(self._paths)
+        is_due = self._looked - self._saved >= self._seconds and not self._writer.is_busy
+        if self._paths and (stop or is_due):
+            self._writer.wait()
+            for path, state in zip(self._paths, run.states(), strict=True):
+                self._writer.save(path, state)
             self._saved = time.monotonic()
         if stop:
+            self._writer.wait()
             raise TrainingInterrupted(run.epochs_done if self._paths else 0)
 
 
@@ -143,4 +149,5 @@ def _end_begun_epochs(
         if state and state["steps"]:
             run = Run([config], data_root, device, [path])
             run.next_epoch(lambda _member, _record: None, lambda _run: None)
-            run.save([path])
+            (state,) = run.states()
+            checkpoint.save(path, state)

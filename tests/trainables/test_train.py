@@ -6,6 +6,7 @@ import errno
 import os
 from dataclasses import asdict, replace
 from pathlib import Path
+from threading import Event
 
 import pytest
 import torch
@@ -189,6 +190,47 @@ def test_any_damage_to_a_checkpoint_is_seen(tmp_path: Path) -> None:
         assert checkpoint.load(path, {}) is None
     checkpoint.discard(path)
     assert checkpoint.load(path, {}) is None
+
+
+def test_training_goes_on_while_a_checkpoint_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk, put, written = Event(), checkpoint._put, []
+
+    def slow(path: Path, content: memoryview) -> bool:
+        written.append(path)
+        assert disk.wait(60)
+        return put(path, content)
+
+    monkeypatch.setattr(checkpoint, "_put", slow)
+    path, seen = tmp_path / "run.pt", []
+
+    def on_epoch(record: EpochRecord) -> None:
+        seen.append(record)
+        if record.epoch == 4:
+            disk.set()
+
+    result = run(config(), checkpoint_path=path, checkpoint_seconds=0, on_epoch=on_epoch)
+    assert curve(result) == curve(run(config()))
+    assert len(written) == 1  # the others were not due while the disk was busy
+    state = checkpoint.load(path, config().to_dict())
+    assert state is not None and len(state["records"]) == 1  # as it was, not as it became
+
+
+def test_a_disk_that_fails_is_told_but_costs_no_finished_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(path: Path, content: memoryview) -> bool:
+        raise OSError(errno.EIO, "broken")
+
+    monkeypatch.setattr(checkpoint, "_put", fails)
+    with checkpoint.Writer() as writer:
+        writer.save(tmp_path / "run.pt", {})
+    with checkpoint.Writer() as writer, pytest.raises(OSError, match="broken"):
+        writer.save(tmp_path / "run.pt", {})
+        writer.wait()
+    with pytest.raises(OSError, match="broken"):
+        run(config(), checkpoint_path=tmp_path / "run.pt", should_stop=lambda: True)
 
 
 @pytest.mark.parametrize("loss", ["ce", "mae", "gce"])
