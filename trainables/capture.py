@@ -63,17 +63,21 @@ class RecordedStep:
 
     def __init__(self, step: Step, record: Recorder) -> None:
         self._step, self._record = step, record
-        self._next: dict[Hashable, Step] = {}
+        self._done: set[Hashable] = set()
+        self._recorded: dict[Hashable, Step] = {}
 
     def __call__(self, batch: Batch) -> None:
         form = batch.form
-        if form in self._next:
-            self._next[form](batch)
+        if form in self._recorded:
+            self._recorded[form](batch)
+        elif form in self._done:
+            self._recorded[form] = self._do_and_record(batch)
         else:
             self._step(batch)
-            self._next[form] = self._first_recorded
+            self._done.add(form)
 
-    def _first_recorded(self, batch: Batch) -> None:
+    def _do_and_record(self, batch: Batch) -> Step:
+        """What does the step from now on."""
         place = batch.clone()
         try:
             again = self._record(lambda: self._step(place))
@@ -81,12 +85,11 @@ class RecordedStep:
             raise
         except RuntimeError as error:
             logger.warning("steps cannot be recorded, so each kernel is launched: %s", error)
-            self._next[batch.form] = self._step
             self._step(batch)
-            return
+            return self._step
 
         def replay(batch: Batch) -> None:
             place.copy_(batch)
             again()
 
-        self._next[batch.form] = replay
+        return replay
