@@ -143,8 +143,11 @@ def _explain(message: str) -> str:
     if found := _UNKNOWN_VIEW.search(message):
         return line + (_nearest(found[1], set(VIEWS)) or f" (there are {', '.join(VIEWS)})")
     if found := _UNKNOWN_COLUMN.search(message):
-        names = {column.name for columns in VIEWS.values() for column in columns}
-        return line + _nearest(found[1] or found[2], names)
+        name = found[1] or found[2]
+        names = {view: {column.name for column in columns} for view, columns in VIEWS.items()}
+        if homes := [view for view, columns in names.items() if name.lower() in columns]:
+            return f"{line} ({name} is a column of {', '.join(homes)})"
+        return line + _nearest(name, set().union(*names.values()))
     return line
 
 
