@@ -35,13 +35,14 @@ class HostReads(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        if name := self.host_read(func.overloadpacket.__name__, args):
+        if name := host_read(func, args):
             self.names.add(name)
         return func(*args, **(kwargs or {}))
 
-    @staticmethod
-    def host_read(name: str, args: tuple[Any, ...]) -> str | None:
-        """What an operation is called if the host waits for it."""
-        if name in INDEXING and any(i is not None and i.dtype == torch.bool for i in args[1]):
-            return "indexing by a mask"
-        return HOST_READS.get(name)
+
+def host_read(func: Any, args: tuple[Any, ...]) -> str | None:
+    """What an operation is called if the host waits for it, else None."""
+    name = func.overloadpacket.__name__
+    if name in INDEXING and any(i is not None and i.dtype == torch.bool for i in args[1]):
+        return "indexing by a mask"
+    return HOST_READS.get(name)

@@ -8,7 +8,6 @@ such as reading a value back, it refuses. On a GPU the same is asked of the grap
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +19,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 import trainables.run
+from tests.trainables.curves import curve
 from trainables.capture import Work
 from trainables.catalog import build_config
-from trainables.config import Choice, TrainingConfig, TrainingResult
-from trainables.host_reads import HostReads
+from trainables.config import Choice, TrainingConfig
+from trainables.host_reads import HostReads, host_read
 from trainables.losses import LOSSES
 from trainables.train import TrainingInterrupted, train, train_stack
 
@@ -49,7 +49,7 @@ class _Tape(TorchDispatchMode):
         self.calls: list[tuple[Any, Any, Mapping[str, Any], Any]] = []
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if name := HostReads.host_read(func.overloadpacket.__name__, args):
+        if name := host_read(func, args):
             raise RuntimeError(f"{name} waits for the device")
         result = func(*args, **(kwargs or {}))
         self.calls.append((func, args, kwargs or {}, result))
@@ -84,10 +84,6 @@ def tapes(monkeypatch: pytest.MonkeyPatch) -> Tapes:
     tapes = Tapes()
     monkeypatch.setattr(trainables.run, "recorder_for", lambda _device: tapes)
     return tapes
-
-
-def curve(result: TrainingResult) -> list[dict[str, object]]:
-    return [{k: v for k, v in asdict(r).items() if k != "seconds"} for r in result.epochs]
 
 
 def curves(configs: list[TrainingConfig], device: str = "cpu") -> list[list[dict[str, object]]]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from loss_accuracy import SPECS
 
+from tests.trainables.curves import curve
 from trainables.catalog import build_config
 from trainables.config import Choice, EpochRecord, TrainingConfig, TrainingResult
 from trainables.registry import ParameterError
@@ -50,10 +51,6 @@ def assert_close(stacked: TrainingResult, lone: TrainingResult) -> None:
         )
         for name in ("train_loss", "test_loss"):
             assert getattr(ours, name) == pytest.approx(getattr(theirs, name), rel=LOSS_TOLERANCE)
-
-
-def curve(result: TrainingResult) -> list[dict[str, object]]:
-    return [{k: v for k, v in asdict(r).items() if k != "seconds"} for r in result.epochs]
 
 
 def test_every_loss_in_one_stack_is_as_alone() -> None:

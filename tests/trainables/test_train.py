@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
 import pytest
 import torch
 
+from tests.trainables.curves import curve
 from trainables import checkpoint
 from trainables.catalog import build_config
 from trainables.config import EpochRecord, TrainingConfig, TrainingResult
@@ -48,11 +49,6 @@ def config(**changes: object) -> TrainingConfig:
 
 def run(given: TrainingConfig, **options) -> TrainingResult:
     return train(given, device="cpu", **options)
-
-
-def curve(result: TrainingResult) -> list[dict[str, object]]:
-    """Everything an epoch measured, but for the clock."""
-    return [{k: v for k, v in asdict(r).items() if k != "seconds"} for r in result.epochs]
 
 
 def test_it_learns_and_says_what_it_did() -> None:

@@ -8,6 +8,7 @@ Source: Staats, Thamm & Rosenow (arXiv 2306.05497), sec. 3.2 and appendix A.2.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -49,13 +50,16 @@ def add_logit_bias(logits: Tensor, labels: Tensor, bias: float | Tensor) -> Tens
 
 def logit_bias_at(loss: Choice, epoch: int) -> float:
     """ε in a 1-based epoch: constant, or the cycle's value if `logit_bias` is a list."""
-    bias = loss.get("logit_bias", 0.0)
-    if isinstance(bias, list | tuple):
-        return float(bias[(epoch - 1) // loss.get("logit_bias_epochs", 11) % len(bias)])
-    return float(bias)
+    cycle = _cycle(loss)
+    return float(cycle[(epoch - 1) // loss.get("logit_bias_epochs", 11) % len(cycle)])
 
 
 def has_logit_bias(loss: Choice) -> bool:
     """Whether ε differs from 0 in any epoch."""
+    return any(_cycle(loss))
+
+
+def _cycle(loss: Choice) -> Sequence[float]:
+    """ε in turn; a constant is a cycle of one."""
     bias = loss.get("logit_bias", 0.0)
-    return any(bias) if isinstance(bias, list | tuple) else bool(bias)
+    return bias if isinstance(bias, list | tuple) else (bias,)
