@@ -93,7 +93,7 @@ def worker_settings(folder: Path, threads: int) -> LaunchSettings:
 def tasks_of(study: Path, *overrides: str) -> list[Task]:
     """The cells of a study's first phase, as a worker gets them."""
     cells = [entry.cell for entry in open_study(study, overrides).expand({}) if entry.cell]
-    return [Task(c.key, c.base_key, c.revisions, c.config.to_dict()) for c in cells]
+    return [Task(c.key, c.base_key, c.identity, c.revisions, c.config.to_dict()) for c in cells]
 
 
 def direct_seconds_per_cell(study: Path, count: int) -> float:

@@ -14,7 +14,7 @@ from typing import Any
 from orchestrator.watchdog import FIRST_EPOCH_SECONDS, FLOOR_SECONDS
 from storage.attempt import Attempt
 from storage.schema import CURVES, Outcome
-from trainables.config import EpochRecord, TrainingConfig, TrainingResult
+from trainables.config import Choice, EpochRecord, TrainingConfig, TrainingResult
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,20 @@ class LaunchSettings:
 
 @dataclass(frozen=True)
 class Task:
-    """One cell as it travels to a worker."""
+    """One cell as it travels to a worker.
+
+    Args:
+        key, base_key, identity, revisions: as in `orchestrator.cell.Cell`.
+        config: the run as plain values.
+        edition: of the result to be made; above 0 if results that no longer answer are there.
+    """
 
     key: str
     base_key: str
+    identity: str
     revisions: Mapping[str, int]
     config: Mapping[str, Any]
+    edition: int = 0
 
     @property
     def loss(self) -> str:
@@ -77,6 +85,9 @@ def finished_attempt(
         diverged_epoch=result.diverged_epoch,
         num_classes=result.num_classes,
         num_parameters=result.num_parameters,
+        train_data_sha256=result.train_data_sha256,
+        test_data_sha256=result.test_data_sha256,
+        labels_are_true=result.labels_are_true,
         realized_noise_rate=result.realized_noise_rate,
         noisy_label_sha256=result.noisy_label_sha256,
         transition_matrix=json.dumps(result.transition_matrix),
@@ -85,6 +96,10 @@ def finished_attempt(
         peak_memory_bytes=result.peak_memory_bytes,
         num_broken_images=result.num_broken_images,
         resumed_from_epoch=result.resumed_from_epoch,
+        num_threads=result.num_threads,
+        stack_size=result.stack_size,
+        stack_position=result.stack_position,
+        process_state_sha256=result.process_state_sha256,
         device=result.device,
         curves=curves_of(result.epochs),
     )
@@ -130,7 +145,7 @@ def _common(task: Task, settings: LaunchSettings, started: datetime) -> dict[str
         "revisions": json.dumps(dict(task.revisions), sort_keys=True),
         "dataset": config.dataset.name,
         "noise": config.noise.name,
-        "noise_rate": float(config.noise.get("rate", 0.0)),
+        "noise_rate": _nominal_rate(config.noise),
         "architecture": config.architecture.name,
         "loss": config.loss.name,
         "loss_parameters": json.dumps(config.loss.as_dict(), sort_keys=True),
@@ -139,6 +154,8 @@ def _common(task: Task, settings: LaunchSettings, started: datetime) -> dict[str
         "num_epochs": config.epochs,
         "precision": config.precision,
         "seed": config.seed,
+        "identity": task.identity,
+        "edition": task.edition,
         "study": settings.study,
         "launch": settings.launch,
         "started_at": started,
@@ -148,6 +165,12 @@ def _common(task: Task, settings: LaunchSettings, started: datetime) -> dict[str
         "code_dirty": settings.code_dirty,
         "packages": settings.packages,
     }
+
+
+def _nominal_rate(noise: Choice) -> float | None:
+    """0 for no noise, the rate of a kind that has one, None for human, matrix and the like."""
+    rate = noise.get("rate", 0.0 if noise.name == "none" else None)
+    return None if rate is None else float(rate)
 
 
 def _classify(error: BaseException) -> str:

@@ -36,12 +36,14 @@ class Cell:
         key: content hash, 64 hexadecimal digits.
         base_key: the same without revisions.
         revisions: field → revision of the component it names.
+        identity: the text whose SHA-256 is the key.
     """
 
     config: TrainingConfig
     key: str
     base_key: str
     revisions: Mapping[str, int]
+    identity: str
 
 
 @dataclass(frozen=True)
@@ -72,11 +74,13 @@ class StudyCell:
 def make_cell(config: TrainingConfig, catalog: Catalog) -> Cell:
     """The cell of a resolved configuration."""
     revisions = catalog.revisions(config)
+    identity = _text(canonical_form(config, revisions, catalog))
     return Cell(
         config,
-        key=_digest(canonical_form(config, revisions, catalog)),
-        base_key=_digest(canonical_form(config, {}, catalog)),
+        key=_digest(identity),
+        base_key=_digest(_text(canonical_form(config, {}, catalog))),
         revisions=revisions,
+        identity=identity,
     )
 
 
@@ -101,7 +105,10 @@ def _canonical(field: str, value: Any, catalog: Catalog) -> Any:
     return value
 
 
-def _digest(form: Mapping[str, Any]) -> str:
-    """SHA-256 of sorted JSON; floats in shortest form, so 0.1 and 1e-1 agree."""
-    text = json.dumps(form, sort_keys=True, separators=(",", ":"), allow_nan=False)
+def _text(form: Mapping[str, Any]) -> str:
+    """Sorted JSON; floats in shortest form, so 0.1 and 1e-1 agree."""
+    return json.dumps(form, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()

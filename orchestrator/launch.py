@@ -219,4 +219,4 @@ def _check_precision(source: Source, due: Sequence[Cell], device: str) -> None:
 def _task(cell: Cell) -> Task:
     from orchestrator.attempts import Task
 
-    return Task(cell.key, cell.base_key, cell.revisions, cell.config.to_dict())
+    return Task(cell.key, cell.base_key, cell.identity, cell.revisions, cell.config.to_dict())

@@ -24,7 +24,7 @@ class Attempt:
     revisions: str
     dataset: str
     noise: str
-    noise_rate: float
+    noise_rate: float | None
     architecture: str
     loss: str
     loss_parameters: str
@@ -42,9 +42,15 @@ class Attempt:
     code_version: str
     code_dirty: bool | None
     packages: str
+    edition: int = 0
+    identity: str | None = None
+    sources: str | None = None
+    train_data_sha256: str | None = None
+    test_data_sha256: str | None = None
     diverged_epoch: int | None = None
     num_classes: int | None = None
     num_parameters: int | None = None
+    labels_are_true: bool | None = None
     realized_noise_rate: float | None = None
     noisy_label_sha256: str | None = None
     transition_matrix: str | None = None
@@ -53,6 +59,10 @@ class Attempt:
     peak_memory_bytes: int | None = None
     num_broken_images: int | None = None
     resumed_from_epoch: int | None = None
+    num_threads: int | None = None
+    stack_size: int | None = None
+    stack_position: int | None = None
+    process_state_sha256: str | None = None
     error_class: str | None = None
     error_type: str | None = None
     error_message: str | None = None
@@ -62,7 +72,11 @@ class Attempt:
 
 @dataclass(frozen=True)
 class PlannedCell:
-    """One cell that a study asks for. `axes` maps each field to the value the study writes."""
+    """One cell that a study asks for, and what its result must answer to.
+
+    `axes` maps each field to the value the study writes. The last three are what the cell's code
+    and data were when it was planned; None where that was not known.
+    """
 
     study: str
     phase: str
@@ -73,6 +87,9 @@ class PlannedCell:
     axes: Mapping[str, str]
     config: str | None
     skipped: str | None
+    sources: str | None = None
+    train_data_sha256: str | None = None
+    test_data_sha256: str | None = None
 
 
 @dataclass(frozen=True)

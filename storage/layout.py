@@ -22,9 +22,10 @@ NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
 KEY = re.compile(r"[0-9a-f]{64}")
 
 
-def result_path(root: Path, key: str) -> Path:
-    """Where the one result of a cell lands. Raises LandingError."""
-    return root / ATTEMPTS / f"{_checked(KEY, key, 'a cell key')}.parquet"
+def result_path(root: Path, key: str, edition: int = 0) -> Path:
+    """Where the one result of a cell's edition lands. Raises LandingError."""
+    number = f".{edition}" if edition else ""
+    return root / ATTEMPTS / f"{_checked(KEY, key, 'a cell key')}{number}.parquet"
 
 
 def failure_path(root: Path, key: str, attempt: str) -> Path:

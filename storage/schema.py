@@ -12,7 +12,7 @@ from enum import StrEnum
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 VERSION_KEY = b"orchestrator.schema_version"
 """Metadata of every file: the schema version it was written with."""
 
@@ -51,6 +51,7 @@ IDENTITY = (
     Column("base_key", TEXT, "the same hash without revisions: equal for old and new revisions"),
     Column("attempt", TEXT, "unique id of this try at the cell"),
     Column("outcome", TEXT, "finished, diverged or failed"),
+    Column("edition", WHOLE, "0 for a cell's first result, one more each time it was run anew"),
 )
 
 CONFIGURATION = (
@@ -58,7 +59,7 @@ CONFIGURATION = (
     Column("revisions", TEXT, "revision of each component of the cell as JSON"),
     Column("dataset", TEXT, "data set name"),
     Column("noise", TEXT, "noise kind: none, symmetric, asymmetric, …"),
-    Column("noise_rate", REAL, "nominal noise rate", "fraction"),
+    Column("noise_rate", REAL, "nominal noise rate; NULL where the noise has none", "fraction"),
     Column("architecture", TEXT, "architecture name"),
     Column("loss", TEXT, "loss name"),
     Column("loss_parameters", TEXT, "parameters of the loss as JSON, defaults included"),
@@ -67,7 +68,15 @@ CONFIGURATION = (
     Column("num_epochs", WHOLE, "epochs asked for"),
     Column("precision", TEXT, "fp32, tf32 or bf16"),
     Column("seed", WHOLE, "replicate"),
+    Column("identity", TEXT, "the cell without its defaults as JSON; its SHA-256 is the key"),
 )
+
+FINGERPRINT = (
+    Column("sources", TEXT, "field → name, origin and digest of its component's code, as JSON"),
+    Column("train_data_sha256", TEXT, "digest of the training images and their original labels"),
+    Column("test_data_sha256", TEXT, "digest of the test images and their labels"),
+)
+"""What moved the numbers beside the configuration; NULL in results of older versions."""
 
 CURVES = (
     Column("epoch", WHOLE, "epoch, 1 to num_epochs"),
@@ -88,15 +97,29 @@ FACTS = (
     Column("diverged_epoch", WHOLE, "first epoch with a non-finite loss or weight, else NULL"),
     Column("num_classes", WHOLE, "number of classes K"),
     Column("num_parameters", WHOLE, "trainable parameters"),
-    Column("realized_noise_rate", REAL, "share of training labels that are wrong", "fraction"),
+    Column("labels_are_true", YES_NO, "whether the data set's own labels are known to be true"),
+    Column(
+        "realized_noise_rate",
+        REAL,
+        "share of training labels that are wrong; NULL where nobody knows the true ones",
+        "fraction",
+    ),
     Column("noisy_label_sha256", TEXT, "digest of the label vector trained on"),
-    Column("transition_matrix", TEXT, "K × K shares of true class given label as JSON"),
+    Column("transition_matrix", TEXT, "row: true class, column: share of each label; K × K JSON"),
     Column("initial_weights_sha256", TEXT, "digest of the initial weights"),
     Column("seconds", REAL, "wall time of the whole run", "seconds"),
     Column("peak_memory_bytes", WHOLE, "peak device memory, or resident set on a CPU", "bytes"),
     Column("num_broken_images", WHOLE, "images that could not be decoded and were blank"),
     Column("resumed_from_epoch", WHOLE, "last epoch of the checkpoint it went on from, else NULL"),
 )
+
+CONDITIONS = (
+    Column("num_threads", WHOLE, "CPU threads of the run; they move its rounding"),
+    Column("stack_size", WHOLE, "runs trained together as one batched model, 1 for a lone one"),
+    Column("stack_position", WHOLE, "place in that stack, from 0"),
+    Column("process_state_sha256", TEXT, "digest of torch's global settings, before and after"),
+)
+"""How a run was computed; may differ in the last digits, never in meaning."""
 
 PROVENANCE = (
     Column("study", TEXT, "study whose launch made this attempt"),
@@ -117,7 +140,7 @@ FAILURE = (
     Column("error_trace", TEXT, "traceback"),
 )
 
-SCALARS = IDENTITY + CONFIGURATION + FACTS + PROVENANCE + FAILURE
+SCALARS = IDENTITY + CONFIGURATION + FINGERPRINT + FACTS + CONDITIONS + PROVENANCE + FAILURE
 """One value per attempt."""
 
 SUMMARY = (
@@ -150,6 +173,9 @@ PLANNED = (
     Column("axes", pa.map_(TEXT, TEXT), "field → value as the study writes it, labels included"),
     Column("config", TEXT, "the whole cell as JSON; NULL while a pick is pending"),
     Column("skipped", TEXT, "reason why the study leaves this cell out, else NULL"),
+    Column("sources", TEXT, "code expected of each component, as in cells; NULL if not recorded"),
+    Column("train_data_sha256", TEXT, "training data expected; NULL if they were not at hand"),
+    Column("test_data_sha256", TEXT, "test data expected; NULL if they were not at hand"),
 )
 
 PICKS = (
@@ -194,7 +220,9 @@ VIEWS: dict[str, tuple[Column, ...]] = {
     "cells": (
         *IDENTITY,
         *CONFIGURATION,
+        *FINGERPRINT,
         *FACTS,
+        *CONDITIONS,
         *PROVENANCE,
         *SUMMARY,
         Column("at_chance", YES_NO, "finished, but no better than 1 / K + 0.005"),

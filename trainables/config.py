@@ -114,7 +114,7 @@ class EpochRecord:
     learning_rate: float
     train_loss: float | None
     train_accuracy_noisy: float
-    train_accuracy_clean: float
+    train_accuracy_clean: float | None
     memorization: float | None
     test_accuracy: float | None
     test_top5_accuracy: float | None
@@ -135,7 +135,8 @@ class TrainingResult:
         num_parameters: trainable parameters.
         num_classes: K.
         noisy_label_sha256: digest of the label vector that was trained on (int64, little endian).
-        realized_noise_rate: share of training labels that differ from the true ones.
+        realized_noise_rate: share of training labels that differ from the true ones; None where
+            the data set's own labels are not known to be true.
         transition_matrix: [K, K] row-wise shares of true class (row) given label (column).
         initial_weights_sha256: digest of the initial weights, equal for all losses at one seed.
         device: human name of the device.
@@ -143,6 +144,13 @@ class TrainingResult:
         peak_memory_bytes: peak device memory (CUDA) or peak resident set of the process (CPU).
         num_broken_images: images that could not be decoded and were blank.
         resumed_from_epoch: last epoch of the checkpoint the run went on from, None if it ran whole.
+        train_data_sha256, test_data_sha256: digests of the images and original labels that were
+            used, taken after the last epoch (`trainables.datasets.content`).
+        labels_are_true: whether the data set's own labels are known to be true.
+        num_threads: CPU threads of torch.
+        stack_size: runs trained together as one batched model; 1 for a lone one.
+        stack_position: place in the stack, from 0.
+        process_state_sha256: digest of torch's global settings, the same before and after the run.
     """
 
     config: TrainingConfig
@@ -151,7 +159,7 @@ class TrainingResult:
     num_parameters: int
     num_classes: int
     noisy_label_sha256: str
-    realized_noise_rate: float
+    realized_noise_rate: float | None
     transition_matrix: tuple[tuple[float, ...], ...] = field(repr=False)
     initial_weights_sha256: str
     device: str
@@ -159,6 +167,13 @@ class TrainingResult:
     peak_memory_bytes: int
     num_broken_images: int = 0
     resumed_from_epoch: int | None = None
+    train_data_sha256: str | None = None
+    test_data_sha256: str | None = None
+    labels_are_true: bool = True
+    num_threads: int | None = None
+    stack_size: int = 1
+    stack_position: int = 0
+    process_state_sha256: str | None = None
 
 
 def _frozen(value: Any) -> Any:

@@ -50,7 +50,7 @@ def settings(tmp_path: Path) -> LaunchSettings:
 
 def task(**changes: object) -> Task:
     cell = make_cell(build_config({**FIELDS, **changes}), catalog)
-    return Task(cell.key, cell.base_key, cell.revisions, cell.config.to_dict())
+    return Task(cell.key, cell.base_key, cell.identity, cell.revisions, cell.config.to_dict())
 
 
 def test_attempts_have_exactly_the_columns_of_the_schema() -> None:

@@ -39,6 +39,9 @@ class DatasetInfo:
         superclasses: K superclass indices, empty if there are none.
         num_train, num_test: images of each split as published; None if the files decide.
         is_retrieval: test images are ranked by likeness, not classified.
+        labels_are_true: whether the training labels are known to be true. Where they are not, as
+            in images from the web, nobody knows how many labels are wrong, and nothing is measured
+            against true ones.
         licence: under which its images may be used.
         origin: where it comes from: downloaded by itself, or how to get it.
     """
@@ -54,6 +57,7 @@ class DatasetInfo:
     num_train: int | None = None
     num_test: int | None = None
     is_retrieval: bool = False
+    labels_are_true: bool = True
     licence: str = ""
     origin: str = ""
 
