@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from orchestrator.expectations import sources_text
 from orchestrator.watchdog import FIRST_EPOCH_SECONDS, FLOOR_SECONDS
 from storage.attempt import Attempt
 from storage.schema import CURVES, Outcome
@@ -29,6 +30,7 @@ class LaunchSettings:
         device: torch device of a trial.
         checkpoint_seconds: time between mid-cell checkpoints.
         code_version, code_dirty, packages: provenance, read once by the driver.
+        edited: modules of this project with changes that are not committed, as the driver knows.
         drain_file: as soon as this file exists, trials checkpoint and stop.
         report_seconds: time between two reports of a trial's epochs.
         hang_seconds: no epoch but the first counts as hanging before this time.
@@ -46,6 +48,7 @@ class LaunchSettings:
     code_dirty: bool | None
     packages: str
     drain_file: str
+    edited: tuple[str, ...] = ()
     report_seconds: float = 1.0
     hang_seconds: float = FLOOR_SECONDS
     first_epoch_seconds: float = FIRST_EPOCH_SECONDS
@@ -156,6 +159,7 @@ def _common(task: Task, settings: LaunchSettings, started: datetime) -> dict[str
         "seed": config.seed,
         "identity": task.identity,
         "edition": task.edition,
+        "sources": sources_text(config, frozenset(settings.edited)),
         "study": settings.study,
         "launch": settings.launch,
         "started_at": started,

@@ -86,11 +86,11 @@ class Events(NotKept, tune.Callback):  # type: ignore[misc]
 
     def end_landed(self) -> None:
         """After an aborted run: what the store holds has ended, though its event may be lost."""
-        landed = {state.key: state.outcome for state in Store(self._settings.store).states()}
-        for key in self._tasks:
-            outcome = landed.get(key)
-            if key not in self.ended and outcome is not None and Outcome(outcome).is_result:
-                self._end(key, outcome)
+        results = Store(self._settings.store).known.results
+        for key, task in self._tasks.items():
+            newest = next(iter(results.get(key, ())), None)
+            if key not in self.ended and newest and newest.edition >= task.edition:
+                self._end(key, newest.outcome)
 
     def _take(self, entry: Ended) -> None:
         if entry.conflicts:

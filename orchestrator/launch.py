@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Literal
 from orchestrator.cell import Cell
 from orchestrator.drain import Drain
 from orchestrator.errors import ExecutorError
+from orchestrator.expectations import Expectations
 from orchestrator.forecast import forecast, forecast_lines
 from orchestrator.lease import hold
-from orchestrator.opened import OpenedStudy, Picks, decide, plan_study
+from orchestrator.opened import OpenedStudy, Picks, decide, plan_cells, plan_study
 from orchestrator.packing import form_stacks, order_trials
-from orchestrator.plan import Plan, make_plan
+from orchestrator.plan import Plan
 from orchestrator.progress import Progress, SharedProgress
 from orchestrator.provenance import CodeVersion, code_version, package_versions
 from orchestrator.recording import pick_records, study_record
@@ -94,6 +95,7 @@ def launch(opened: OpenedStudy, options: LaunchOptions, progress: Progress) -> L
     scratch = options.store / ".launches" / launch_id
     drain = Drain(scratch / "drain", progress.note)
     code = code_version()
+    expectations = Expectations(options.data_root, code.edited)
     picks: Picks = {}
     num_due = 0
     trackers = make_trackers(opened.study, opened.source, options.store, progress.note)
@@ -105,9 +107,8 @@ def launch(opened: OpenedStudy, options: LaunchOptions, progress: Progress) -> L
         stack.enter_context(drain.after(options.budget_seconds))
         executor: Executor | None = None
         for name, phase in opened.study.stages.items():
-            cells = opened.expand(picks)
-            plan = make_plan(cells, Store(options.store).states())
-            land_study(options.store, study_record(opened, cells, launch_id, code))
+            plan = plan_cells(opened, picks, Store(options.store), expectations)
+            land_study(options.store, study_record(opened, plan.planned, launch_id, code))
             due = order_trials(plan.to_run(name))
             due = due[::-1] if options.beside == "join" else due
             num_due += len(due)
@@ -122,15 +123,18 @@ def launch(opened: OpenedStudy, options: LaunchOptions, progress: Progress) -> L
                 _check_precision(opened.source, due, settings.device)
                 size = opened.study.resources.stack_size(settings.device)
                 stacks = form_stacks(due, size, executor.slots)
-                tasks = [tuple(_task(cell) for cell in stack) for stack in stacks]
+                tasks = [tuple(_task(cell, plan) for cell in stack) for stack in stacks]
                 executor.run(tasks, settings, listeners, drain)
             if drain.is_set:
                 break
             if phase.pick:
-                picks |= decide(name, phase, cells, Store(options.store))
+                store = Store(options.store)
+                plan = plan_cells(opened, picks, store, expectations)
+                picks |= decide(name, phase, plan, store)
                 land_picks(options.store, opened.study.name, pick_records(opened.study, picks))
     is_budget_spent = drain.is_set and drain.signal is None
-    return LaunchReport(plan_study(opened, options.store), num_due, drain.signal, is_budget_spent)
+    after = plan_study(opened, Store(options.store), expectations).plan
+    return LaunchReport(after, num_due, drain.signal, is_budget_spent)
 
 
 def _lease(
@@ -204,6 +208,7 @@ def _settings(
         checkpoint_seconds=options.checkpoint_seconds,
         code_version=code.commit,
         code_dirty=code.is_dirty,
+        edited=tuple(sorted(code.edited)),
         packages=package_versions(),
         drain_file=str(drain.file.resolve()),
         report_seconds=max(1.0, executor.slots / MOST_REPORTS),
@@ -216,7 +221,14 @@ def _check_precision(source: Source, due: Sequence[Cell], device: str) -> None:
         raise source.error("tf32 needs a GPU; here are none", ("cell", "precision"))
 
 
-def _task(cell: Cell) -> Task:
+def _task(cell: Cell, plan: Plan) -> Task:
     from orchestrator.attempts import Task
 
-    return Task(cell.key, cell.base_key, cell.identity, cell.revisions, cell.config.to_dict())
+    return Task(
+        cell.key,
+        cell.base_key,
+        cell.identity,
+        cell.revisions,
+        cell.config.to_dict(),
+        plan.editions.get(cell.key, 0),
+    )

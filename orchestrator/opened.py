@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestrator.cell import StudyCell
+from orchestrator.expectations import Expectations
 from orchestrator.grid import expand
 from orchestrator.phases import Pick, pick_values
 from orchestrator.plan import Plan, make_plan
@@ -40,6 +41,14 @@ class OpenedStudy:
         return self._expanded[known]
 
 
+@dataclass(frozen=True)
+class PlannedStudy:
+    """A study against a store: where each cell stands, and what was picked."""
+
+    plan: Plan
+    picks: Picks
+
+
 def open_study(path: Path, overrides: Sequence[str] = (), *, smoke: bool = False) -> OpenedStudy:
     """Read and check a study file. Raises StudyError."""
     source = load_source(path, overrides)
@@ -47,20 +56,31 @@ def open_study(path: Path, overrides: Sequence[str] = (), *, smoke: bool = False
     return OpenedStudy(smoke_form(study) if smoke else study, source, tuple(overrides), smoke)
 
 
-def plan_study(opened: OpenedStudy, store_root: Path) -> Plan:
-    """The study against the store. Raises StudyError."""
-    store = Store(store_root)
+def plan_study(opened: OpenedStudy, store: Store, expectations: Expectations) -> PlannedStudy:
+    """The study against the store, with the picks that its results allow. Raises StudyError."""
     picks: Picks = {}
     for name, phase in opened.study.stages.items():
         if phase.pick:
-            picks |= decide(name, phase, opened.expand(picks), store)
-    return make_plan(opened.expand(picks), store.states())
+            plan = plan_cells(opened, picks, store, expectations)
+            picks |= decide(name, phase, plan, store)
+    return PlannedStudy(plan_cells(opened, picks, store, expectations), picks)
 
 
-def decide(name: str, phase: Phase, cells: Sequence[StudyCell], store: Store) -> Picks:
+def plan_cells(opened: OpenedStudy, picks: Picks, store: Store, expectations: Expectations) -> Plan:
+    """The cells of a study, as far as `picks` are known, against the store. Raises StudyError."""
+    cells = opened.expand(picks)
+    planned = expectations.planned(opened.study.name, cells, store.known)
+    return make_plan(cells, planned, store.known)
+
+
+def decide(name: str, phase: Phase, plan: Plan, store: Store) -> Picks:
     """The picks of a phase, for those groups whose cells all have results."""
-    keys = [entry.cell.key for entry in cells if entry.phase == name and entry.cell]
-    return {
-        (name, pick): pick_values(name, rule, cells, store.curves(keys, rule.metric))
-        for pick, rule in phase.pick.items()
-    }
+    cells = [cell for cell, _ in plan.entries]
+    wanted = {cell.cell.key for cell in cells if cell.phase == name and cell.cell}
+    answers = {key: result.attempt for key, result in plan.answers.items() if key in wanted}
+    picks: Picks = {}
+    for pick, rule in phase.pick.items():
+        curves = store.curves(answers.values(), rule.metric)
+        by_key = {key: curves[attempt] for key, attempt in answers.items() if attempt in curves}
+        picks[name, pick] = pick_values(name, rule, cells, by_key)
+    return picks

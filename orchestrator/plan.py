@@ -1,50 +1,33 @@
-"""Cells minus the store: what is new, done, failed, stale, skipped or pending, and why.
+"""Cells beside the store: where each stands, and what a launch would run.
 
-Reasons are values made here, where the decision is taken; whoever shows a plan renders them.
+The judgement itself is `storage.standing`, which reports and SQL read too.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from orchestrator.cell import Cell, StudyCell
-from storage.schema import Outcome
-from storage.store import CellState
+from storage.attempt import PlannedCell
+from storage.standing import Known, Result, Standing, Verdict, judge
 
-
-class Standing(StrEnum):
-    """Where a cell stands."""
-
-    NEW = "new"
-    DONE = "done"
-    FAILED = "failed"
-    STALE = "stale"
-    SKIPPED = "skipped"
-    PENDING = "pending"
-
-    @property
-    def is_due(self) -> bool:
-        """Whether a launch runs it."""
-        return self in (Standing.NEW, Standing.FAILED, Standing.STALE)
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """Where one cell stands and the reason in words; empty where the standing says all."""
-
-    standing: Standing
-    reason: str = ""
-    outcome: Outcome | None = None
+__all__ = ["Plan", "Standing", "Verdict", "make_plan"]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Every cell of a study with its verdict, in the study's order."""
+    """Every cell of a study with its verdict, in the study's order.
+
+    Args:
+        planned: the cells with what their results must answer to, in the same order.
+        editions: key → number of the result that a launch would make, where it is not 0.
+    """
 
     entries: tuple[tuple[StudyCell, Verdict], ...]
+    planned: tuple[PlannedCell, ...] = ()
+    editions: Mapping[str, int] = field(default_factory=dict)
 
     def to_run(self, phase: str) -> list[Cell]:
         """Cells of a phase that a launch runs."""
@@ -63,6 +46,11 @@ class Plan:
             if entry.cell is not None and verdict.standing.is_due
         ]
         return tuple({cell.key: cell for cell in cells}.values())
+
+    @property
+    def answers(self) -> dict[str, Result]:
+        """Key → the result that answers it."""
+        return {v.result.key: v.result for _, v in self.entries if v.result is not None}
 
     def num_done(self, phase: str) -> int:
         """Distinct cells of a phase that have a result."""
@@ -83,6 +71,11 @@ class Plan:
         )
 
     @property
+    def unknown(self) -> Counter[str]:
+        """What done cells cannot be compared in (`code`, `data`) → how many of them."""
+        return Counter(what for _, verdict in self.entries for what in verdict.unknown)
+
+    @property
     def is_complete(self) -> bool:
         """Whether every cell that is not skipped has a result."""
         return all(
@@ -90,37 +83,23 @@ class Plan:
         )
 
 
-def make_plan(cells: Sequence[StudyCell], states: Sequence[CellState]) -> Plan:
-    """Judge each cell by what the store knows of it."""
-    by_key = {state.key: state for state in states}
-    by_base = {state.base_key: state for state in states if Outcome(state.outcome).is_result}
-    return Plan(tuple((cell, _judge(cell, by_key, by_base)) for cell in cells))
+def make_plan(cells: Sequence[StudyCell], planned: Sequence[PlannedCell], known: Known) -> Plan:
+    """Judge each cell by what the store knows of it.
+
+    Args:
+        planned: the same cells with what their results must answer to.
+    """
+    entries = tuple(
+        (cell, _with_pick(cell, judge(asked, known)))
+        for cell, asked in zip(cells, planned, strict=True)
+    )
+    due = {cell.cell.key for cell, verdict in entries if cell.cell and verdict.standing.is_due}
+    editions = {key: number for key in due if (number := known.next_edition(key))}
+    return Plan(entries, tuple(planned), editions)
 
 
-def _judge(
-    entry: StudyCell, by_key: dict[str, CellState], by_base: dict[str, CellState]
-) -> Verdict:
-    if entry.skipped is not None:
-        return Verdict(Standing.SKIPPED, entry.skipped)
-    if entry.cell is None:
-        return Verdict(Standing.PENDING, f"waits for the pick {entry.pending}")
-    state = by_key.get(entry.cell.key)
-    if state is not None and Outcome(state.outcome).is_result:
-        return Verdict(Standing.DONE, outcome=Outcome(state.outcome))
-    if state is not None:
-        tries = "attempt" if state.num_failures == 1 else "attempts"
-        reason = f"{state.num_failures} failed {tries}: {state.error_message or state.error_class}"
-        return Verdict(Standing.FAILED, reason, Outcome.FAILED)
-    former = by_base.get(entry.cell.base_key)
-    if former is not None:
-        return Verdict(Standing.STALE, _what_moved(former, entry.cell))
-    return Verdict(Standing.NEW)
-
-
-def _what_moved(former: CellState, cell: Cell) -> str:
-    moved = [
-        f"{field} {former.revisions[field]} → {revision}"
-        for field, revision in cell.revisions.items()
-        if former.revisions.get(field, revision) != revision
-    ]
-    return f"a result of another revision is there ({', '.join(moved)})"
+def _with_pick(cell: StudyCell, verdict: Verdict) -> Verdict:
+    """The verdict of a pending cell with the pick that it waits for."""
+    if verdict.standing is not Standing.PENDING:
+        return verdict
+    return replace(verdict, note=f"waits for the pick {cell.pending}")

@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 DISTRIBUTION = "noisy-label-orchestrator"
+OWN = ("orchestrator", "trainables", "storage")
 PACKAGES = ("torch", "torchvision", "numpy", "ray", "pyarrow", "duckdb")
 
 
@@ -22,11 +23,14 @@ class CodeVersion:
 
     Args:
         commit: git commit of the checkout, else the installed version.
-        is_dirty: whether the checkout had uncommitted changes; None outside a checkout.
+        is_dirty: whether code of this project had uncommitted changes, new files included; None
+            outside a checkout.
+        edited: modules with such changes.
     """
 
     commit: str
     is_dirty: bool | None
+    edited: frozenset[str] = frozenset()
 
 
 def code_version() -> CodeVersion:
@@ -35,8 +39,18 @@ def code_version() -> CodeVersion:
     commit = _git(root, "rev-parse", "HEAD") if (root / ".git").exists() else None
     if commit is None:
         return CodeVersion(_installed_version(DISTRIBUTION) or "unknown", None)
-    changes = _git(root, "status", "--porcelain", "--untracked-files=no")
-    return CodeVersion(commit, changes is None or bool(changes))
+    changes = _git(root, "status", "--porcelain", "--untracked-files=all", "-z", "--", *OWN)
+    if changes is None:
+        return CodeVersion(commit, True)
+    # An entry is a status of two letters, a space and a path; a former name follows on its own.
+    paths = [Path(entry[3:] if entry[2:3] == " " else entry) for entry in changes.split("\0")]
+    edited = frozenset(_module_of(path) for path in paths if path.suffix == ".py")
+    return CodeVersion(commit, bool(edited), edited)
+
+
+def _module_of(path: Path) -> str:
+    steps = path.with_suffix("").parts
+    return ".".join(steps[:-1] if steps[-1] == "__init__" else steps)
 
 
 def package_versions() -> str:

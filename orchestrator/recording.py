@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from orchestrator.cell import StudyCell
 from orchestrator.grid import display
 from orchestrator.opened import OpenedStudy, Picks
 from orchestrator.provenance import CodeVersion
@@ -15,9 +13,9 @@ from storage.attempt import PickRecord, PlannedCell, StudyRecord
 
 
 def study_record(
-    opened: OpenedStudy, cells: Sequence[StudyCell], launch_id: str, code: CodeVersion
+    opened: OpenedStudy, planned: Sequence[PlannedCell], launch_id: str, code: CodeVersion
 ) -> StudyRecord:
-    """A study with all its cells, as a launch found it."""
+    """A study with all its cells, as a launch found it or as its file says now."""
     study, source = opened.study, opened.source
     return StudyRecord(
         name=study.name,
@@ -27,25 +25,10 @@ def study_record(
         source_text=source.text,
         overrides=opened.overrides,
         tables=study.tables,
-        planned=tuple(_planned_cell(study, entry) for entry in cells),
+        planned=tuple(planned),
         launch=launch_id,
         recorded_at=datetime.now(UTC),
         code_version=code.commit,
-    )
-
-
-def _planned_cell(study: Study, entry: StudyCell) -> PlannedCell:
-    cell = entry.cell
-    return PlannedCell(
-        study=study.name,
-        phase=entry.phase,
-        position=entry.position,
-        key=cell.key if cell else None,
-        base_key=cell.base_key if cell else None,
-        seed=entry.seed,
-        axes=entry.axes,
-        config=json.dumps(cell.config.to_dict(), sort_keys=True) if cell else None,
-        skipped=entry.skipped,
     )
 
 

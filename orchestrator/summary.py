@@ -7,9 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from storage.reporting.report import build_report
-
 if TYPE_CHECKING:
+    from orchestrator.asked import AskedStudy
     from orchestrator.launch import LaunchReport
     from orchestrator.plan import Plan
     from storage.store import Store
@@ -20,7 +19,7 @@ EXAMPLE_QUERY = "select loss, noise_rate, avg(test_accuracy) from cells group by
 
 def plan_lines(plan: Plan) -> Iterator[str]:
     """Counts by phase, the reasons behind them, and what a launch would do."""
-    from orchestrator.plan import Standing
+    from storage.standing import Standing
 
     phases = list(dict.fromkeys(entry.phase for entry, _ in plan.entries))
     for phase in phases:
@@ -34,6 +33,8 @@ def plan_lines(plan: Plan) -> Iterator[str]:
         yield f"  {count} {standing}: {reason}"
     if len(reasons) > SHOWN_REASONS:
         yield f"  … and {len(reasons) - SHOWN_REASONS} more reasons"
+    for what, count in plan.unknown.items():
+        yield f"  {count} done: their {what} cannot be compared (not recorded, or not at hand)"
     waiting = plan.counts()[Standing.PENDING]
     if plan.due:
         yield f"a launch runs {len(plan.due)} cells" + (f", then {waiting} more" if waiting else "")
@@ -45,7 +46,7 @@ def launch_lines(
     ended: LaunchReport, study: Path, store: Path, pages: Sequence[Path]
 ) -> Iterator[str]:
     """What a launch left undone, where its results are and what to type next."""
-    from orchestrator.plan import Standing
+    from storage.standing import Standing
 
     at = "" if store == Path("results") else f" --store {store}"
     counts = ended.plan.counts()
@@ -63,18 +64,19 @@ def launch_lines(
     yield "         " + f"orchestrator launch {study}{at} seeds=5"
 
 
-def status_lines(store: Store, names: Sequence[str]) -> Iterator[str]:
-    """Progress and failures of the studies `names`, all if empty. Raises StudyNotFoundError."""
-    known = store.studies()
-    if not known and not names:
+def status_lines(store: Store, studies: Sequence[AskedStudy]) -> Iterator[str]:
+    """Progress and failures of studies."""
+    if not studies:
         yield f"{store.root}: no study was launched into this store"
-    for name in names or known:
-        report = build_report(store, name, Path())
-        yield name
+    for asked in studies:
+        report = asked.report(store)
+        yield asked.record.name
         for tally in report.tallies:
             counts = [f"{count} {status}" for status, count in tally.counts.items() if count]
             yield f"  {tally.phase}: {', '.join(counts)} of {tally.num_planned} cells"
+        yield from (f"  {reason}: {count} stale" for reason, count in report.stale.items())
         for failure in report.failures[:SHOWN_REASONS]:
             yield f"  {failure.num_cells} failed ({failure.error_class}): {failure.error_message}"
             yield f"    such as {failure.example}"
+        yield from (f"  {remark}" for remark in asked.remarks)
     yield from (f"damaged: {file.path.name}: {file.reason}" for file in store.damaged)

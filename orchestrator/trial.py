@@ -93,7 +93,9 @@ def run_cells(
     """
     listener = listener or Listener()
     started = datetime.now(UTC)
-    landed = {task.key for task in tasks if has_result(Path(settings.store), task.key)}
+    landed = {
+        task.key for task in tasks if has_result(Path(settings.store), task.key, task.edition)
+    }
     if landed:  # by another driver, in the meantime
         left = [task for task in tasks if task.key not in landed]
         done = [Ended(key, Outcome.FINISHED.value) for key in landed]

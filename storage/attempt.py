@@ -74,7 +74,7 @@ class Attempt:
 class PlannedCell:
     """One cell that a study asks for, and what its result must answer to.
 
-    `axes` maps each field to the value the study writes. The last three are what the cell's code
+    `axes` maps each field to the value the study writes. The last four are what the cell's code
     and data were when it was planned; None where that was not known.
     """
 
@@ -87,6 +87,7 @@ class PlannedCell:
     axes: Mapping[str, str]
     config: str | None
     skipped: str | None
+    revisions: str | None = None
     sources: str | None = None
     train_data_sha256: str | None = None
     test_data_sha256: str | None = None

@@ -73,9 +73,11 @@ def land_attempt(root: Path, attempt: Attempt) -> Landing:
     return Landing(path, is_new=True)
 
 
-def has_result(root: Path, key: str) -> bool:
+def has_result(root: Path, key: str, edition: int = 0) -> bool:
     """Whether a cell's result seems to be there; a damaged one is found out when it is read."""
-    return result_path(root, key).exists() or find_result(root, key) is not None
+    return result_path(root, key, edition).exists() or (
+        edition == 0 and find_result(root, key) is not None
+    )
 
 
 def land_study(root: Path, record: StudyRecord) -> Path:

@@ -16,6 +16,7 @@ ATTEMPTS = "attempts"
 SEGMENTS = "segments"
 STUDIES = "studies"
 PICKS = "picks"
+DECISIONS = "decisions"
 QUARANTINE = "quarantine"
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")

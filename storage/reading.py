@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -120,14 +120,14 @@ class Attempts:
             if (table := segment_curves(self._reader, opened)) is not None:
                 yield table
 
-    def metric(self, keys: Sequence[str], metric: str) -> dict[str, tuple[float | None, ...]]:
-        """One curve per result among `keys`."""
-        wanted = set(keys)
+    def metric(self, attempts: Iterable[str], metric: str) -> dict[str, tuple[float | None, ...]]:
+        """One curve per result among `attempts`."""
+        wanted = set(attempts)
         found: dict[str, tuple[float | None, ...]] = {}
         for table in self.curves():
-            for index, key in enumerate(table["key"].to_pylist()):
-                if key in wanted and (values := table[metric][index].as_py()):
-                    found[key] = tuple(values)
+            for index, attempt in enumerate(table["attempt"].to_pylist()):
+                if attempt in wanted and (values := table[metric][index].as_py()):
+                    found[attempt] = tuple(values)
         return found
 
 

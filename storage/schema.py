@@ -173,6 +173,7 @@ PLANNED = (
     Column("axes", pa.map_(TEXT, TEXT), "field → value as the study writes it, labels included"),
     Column("config", TEXT, "the whole cell as JSON; NULL while a pick is pending"),
     Column("skipped", TEXT, "reason why the study leaves this cell out, else NULL"),
+    Column("revisions", TEXT, "revision of each component as JSON; NULL if not recorded"),
     Column("sources", TEXT, "code expected of each component, as in cells; NULL if not recorded"),
     Column("train_data_sha256", TEXT, "training data expected; NULL if they were not at hand"),
     Column("test_data_sha256", TEXT, "test data expected; NULL if they were not at hand"),
@@ -207,6 +208,42 @@ STUDIES = (
     Column("code_version", TEXT, "git commit of the code, else the package version"),
 )
 
+DECISIONS = (
+    Column("kind", TEXT, "redo: a result no longer answers; accept: other code gives its numbers"),
+    Column("key", TEXT, "content hash of the cell"),
+    Column("attempt", TEXT, "the result that was decided upon"),
+    Column("component", TEXT, "field of the component whose code was accepted"),
+    Column("before", TEXT, "digest of its code in the result"),
+    Column("after", TEXT, "digest of the code that a replay found equal"),
+    Column("reason", TEXT, "in words"),
+    Column("decided_at", TIME, "when", "UTC"),
+)
+
+RUNS = (
+    Column("study", TEXT, "study name"),
+    Column("phase", TEXT, "phase of the study"),
+    Column("position", WHOLE, "place in the study's order"),
+    Column("label", TEXT, "the study's name of the loss with its parameters, such as MAE*"),
+    Column("standing", TEXT, "done, new, failed, stale, skipped or pending"),
+    Column("reason", TEXT, "why it stands so; NULL for a cell that is done or new"),
+)
+"""Columns of `runs` before those of the axes and of the results."""
+
+SETTINGS = (
+    "dataset",
+    "noise",
+    "noise_rate",
+    "architecture",
+    "loss",
+    "loss_parameters",
+    "learning_rate",
+    "batch_size",
+    "num_epochs",
+    "precision",
+    "seed",
+)
+"""Columns that `runs` has for every planned cell, as the study asks for them, run or not."""
+
 
 def _named(columns: tuple[Column, ...], *names: str) -> tuple[Column, ...]:
     known = {column.name: column for column in columns}
@@ -215,6 +252,18 @@ def _named(columns: tuple[Column, ...], *names: str) -> tuple[Column, ...]:
 
 _SETTING = ("dataset", "noise", "noise_rate", "architecture", "loss")
 _LISTS = tuple(column for column in CURVES if not column.name.startswith("epoch_"))
+
+_AT_CHANCE = Column("at_chance", YES_NO, "finished, but no better than 1 / K + 0.005")
+
+_RESULT = (
+    *_named(CONFIGURATION, "identity"),
+    *FINGERPRINT,
+    *FACTS,
+    *CONDITIONS,
+    *(column for column in PROVENANCE if column.name != "study"),
+    *SUMMARY,
+    _AT_CHANCE,
+)
 
 VIEWS: dict[str, tuple[Column, ...]] = {
     "cells": (
@@ -225,11 +274,17 @@ VIEWS: dict[str, tuple[Column, ...]] = {
         *CONDITIONS,
         *PROVENANCE,
         *SUMMARY,
-        Column("at_chance", YES_NO, "finished, but no better than 1 / K + 0.005"),
+        _AT_CHANCE,
     ),
     "attempts": SCALARS,
+    "runs": (
+        *RUNS,
+        *_named(CONFIGURATION, *SETTINGS),
+        *_named(SCALARS, "key", "attempt", "edition", "outcome", "base_key", "config", "revisions"),
+        *_RESULT,
+    ),
     "epochs": (
-        *_named(SCALARS, "key", *_SETTING, "seed"),
+        *_named(SCALARS, "key", "attempt", *_SETTING, "seed"),
         _LISTS[0],
         Column("learning_rate", REAL, "learning rate in the epoch"),
         *_LISTS[1:],
@@ -244,6 +299,7 @@ VIEWS: dict[str, tuple[Column, ...]] = {
     "missing": (*PLANNED, Column("reason", TEXT, "why there is no result")),
     "picks": PICKS,
     "studies": STUDIES,
+    "decisions": DECISIONS,
 }
 """What SQL sees: the columns of each view, in order. Times are UTC without a zone."""
 
@@ -274,3 +330,8 @@ def planned_schema() -> pa.Schema:
 def picks_schema() -> pa.Schema:
     """Arrow schema of recorded picks."""
     return pa.schema([pa.field(column.name, column.type) for column in PICKS])
+
+
+def decisions_schema() -> pa.Schema:
+    """Arrow schema of decisions."""
+    return pa.schema([pa.field(column.name, column.type) for column in DECISIONS])

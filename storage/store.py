@@ -8,34 +8,37 @@ need them.
 
 from __future__ import annotations
 
-import json
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pyarrow as pa
 
-from storage.layout import PICKS, STUDIES, files_in
+from storage.decisions import read_decisions
+from storage.known import StandingStream, axes_columns, read_known
+from storage.layout import DECISIONS, PICKS, STUDIES, files_in
 from storage.reading import Attempts, CurveStream, Damage, Reader, stack
-from storage.schema import METRICS, VIEWS, picks_schema, planned_schema
+from storage.schema import METRICS, VIEWS, decisions_schema, picks_schema, planned_schema
+from storage.standing import Known
 
 if TYPE_CHECKING:
     from storage.attempt import PickRecord, StudyRecord
     from storage.reporting.notebook import NotebookReport
 
-__all__ = ["CellState", "Damage", "Pace", "Store"]
+__all__ = ["Damage", "Pace", "Store"]
 
 BUILDING_BLOCKS = (
     "study_rows",
     "landed_summaries",
     "attempt_rows",
     "results",
-    "key_states",
+    "guesses",
     "paces",
 )
 """What the public views are made of, in the order they build on each other."""
@@ -43,27 +46,6 @@ BUILDING_BLOCKS = (
 MEMORY_LIMIT = "4GB"
 THREADS = 4
 _VIEW_FOLDER = Path(__file__).parent / "views"
-
-
-@dataclass(frozen=True)
-class CellState:
-    """What the store knows of one key.
-
-    Args:
-        outcome: of its result; `failed` if there is none.
-        num_failures: failed attempts.
-        error_class, error_message: of the latest failed attempt, if there is no result.
-        seconds: wall time of the result.
-    """
-
-    key: str
-    base_key: str
-    outcome: str
-    revisions: Mapping[str, int]
-    num_failures: int
-    error_class: str | None
-    error_message: str | None
-    seconds: float | None
 
 
 @dataclass(frozen=True)
@@ -102,7 +84,9 @@ class Store:
         self._attempts = Attempts(self._reader)
         self._studies = self._record_tables(STUDIES, planned_schema())
         self._picks = self._record_tables(PICKS, picks_schema())
-        self._connection = _open_connection(self._attempts, self._studies, self._picks)
+        decisions = self._record_tables(DECISIONS, decisions_schema())
+        self.decisions = read_decisions(decisions.values())
+        self._connection = self._open_connection(decisions)
 
     @property
     def damaged(self) -> tuple[Damage, ...]:
@@ -136,24 +120,20 @@ class Store:
         """All rows of a query."""
         return self.sql(query, parameters).fetchall()
 
-    def states(self) -> tuple[CellState, ...]:
-        """What is known of each key: its result, else its failures."""
-        fields = "key, base_key, outcome, revisions, num_failures, error_class, error_message"
-        rows = self.rows(f"select {fields}, seconds from key_states order by key")
-        return tuple(
-            CellState(key, base_key, outcome, json.loads(revisions), *rest)
-            for key, base_key, outcome, revisions, *rest in rows
-        )
+    @cached_property
+    def known(self) -> Known:
+        """What is known of every key that was ever tried."""
+        return read_known((self._attempts.compacted, self._attempts.landed), self.decisions)
 
     def paces(self) -> tuple[Pace, ...]:
         """How long epochs took, for every kind of cell that has a result."""
         return tuple(Pace(*row) for row in self.rows("select * from paces"))
 
-    def curves(self, keys: Sequence[str], metric: str) -> dict[str, tuple[float | None, ...]]:
-        """Per-epoch values of one metric for those of `keys` that have a result."""
+    def curves(self, attempts: Iterable[str], metric: str) -> dict[str, tuple[float | None, ...]]:
+        """Attempt → per-epoch values of one metric, for those of `attempts` that are results."""
         if metric not in METRICS:
             raise ValueError(f"no metric '{metric}', one of {', '.join(METRICS)}")
-        return self._attempts.metric(keys, metric)
+        return self._attempts.metric(attempts, metric)
 
     def studies(self) -> tuple[str, ...]:
         """Names of the launched studies."""
@@ -202,6 +182,26 @@ class Store:
         self._connection.close()
         self._attempts.close()
 
+    def _open_connection(self, decisions: Mapping[str, pa.Table]) -> duckdb.DuckDBPyConnection:
+        """An in-memory DuckDB with all views, locked."""
+        planned = stack(self._studies.values(), planned_schema())
+        connection = duckdb.connect(":memory:")
+        connection.execute("set timezone = 'UTC'")
+        connection.register("compacted_rows", self._attempts.compacted)
+        connection.register("landed_rows", self._attempts.landed)
+        connection.register("curve_rows", CurveStream(self._attempts))
+        connection.register("planned_rows", planned)
+        connection.register("standing_rows", StandingStream(planned, lambda: self.known))
+        connection.register("pick_rows", stack(self._picks.values(), picks_schema()))
+        connection.register("decision_rows", stack(decisions.values(), decisions_schema()))
+        for name in (*BUILDING_BLOCKS, *VIEWS):
+            connection.execute(read_view(name).replace("$axes", axes_columns(planned)))
+        for table in self._studies.values():
+            row = _row(table)
+            connection.execute("insert into study_rows values ($1,$2,$3,$4,$5,$6,$7,$8)", row)
+        _lock(connection)
+        return connection
+
     def _record_tables(self, folder: str, schema: pa.Schema) -> dict[str, pa.Table]:
         """Record name → its rows, for every sound file of a folder."""
         tables = {path: self._reader.table(path, schema) for path in files_in(self.root / folder)}
@@ -222,25 +222,6 @@ class Store:
 def read_view(name: str) -> str:
     """The SQL that defines a view."""
     return (_VIEW_FOLDER / f"{name}.sql").read_text(encoding="utf-8")
-
-
-def _open_connection(
-    attempts: Attempts, studies: Mapping[str, pa.Table], picks: Mapping[str, pa.Table]
-) -> duckdb.DuckDBPyConnection:
-    """An in-memory DuckDB with all views, locked."""
-    connection = duckdb.connect(":memory:")
-    connection.execute("set timezone = 'UTC'")
-    connection.register("compacted_rows", attempts.compacted)
-    connection.register("landed_rows", attempts.landed)
-    connection.register("curve_rows", CurveStream(attempts))
-    connection.register("planned_rows", stack(studies.values(), planned_schema()))
-    connection.register("pick_rows", stack(picks.values(), picks_schema()))
-    for name in (*BUILDING_BLOCKS, *VIEWS):
-        connection.execute(read_view(name))
-    for table in studies.values():
-        connection.execute("insert into study_rows values ($1,$2,$3,$4,$5,$6,$7,$8)", _row(table))
-    _lock(connection)
-    return connection
 
 
 def _lock(connection: duckdb.DuckDBPyConnection) -> None:

@@ -29,6 +29,7 @@ from trainables.registry import (
     Registry,
     nearest,
 )
+from trainables.sources import ComponentSource, built_in_source, is_plug_in, shared_source
 
 REGISTRIES: dict[str, Registry[Any]] = {
     "dataset": DATASETS,
@@ -56,6 +57,9 @@ NAME_KEYS = {"noise": "kind"}
 """Fields whose component is named by another key than `name` in a study."""
 
 CLEAN = Choice("none")
+
+ENGINE = "engine"
+"""Stands among the fields of a cell's sources for the code that all runs share."""
 
 
 def build_config(fields: Mapping[str, Any]) -> TrainingConfig:
@@ -137,6 +141,33 @@ def revisions(config: TrainingConfig) -> dict[str, int]:
         name: REGISTRIES[name.partition("[")[0]].component(choice.name).revision
         for name, choice in choices(config).items()
     }
+
+
+def sources(config: TrainingConfig, edited: frozenset[str]) -> dict[str, ComponentSource]:
+    """Field → code of the component it names; `engine` for all code that runs share.
+
+    Args:
+        edited: modules of this project with changes that are not committed.
+    """
+    found = {
+        name: _component_source(name.partition("[")[0], choice.name, edited)
+        for name, choice in choices(config).items()
+    }
+    return {**found, ENGINE: engine_source(edited)}
+
+
+def _component_source(field: str, name: str, edited: frozenset[str]) -> ComponentSource:
+    component = REGISTRIES[field].component(name)
+    if is_plug_in(component.modules):
+        return ComponentSource(name, "plug-in", component.code)
+    return built_in_source(name, component.modules, edited)
+
+
+@cache
+def engine_source(edited: frozenset[str]) -> ComponentSource:
+    """All modules of this package that register no component."""
+    parts = set().union(*(registry.built_in_modules for registry in REGISTRIES.values()))
+    return shared_source(ENGINE, parts, edited)
 
 
 def without_defaults(field: str, choice: Choice) -> Choice:

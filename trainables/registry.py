@@ -22,7 +22,7 @@ import inspect
 import math
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
 from types import NoneType, SimpleNamespace, UnionType
 from typing import (
@@ -39,6 +39,7 @@ from typing import (
 )
 
 from trainables.config import Choice
+from trainables.sources import code_sha256, is_plug_in
 
 T = TypeVar("T")
 REQUIRED: Any = inspect.Parameter.empty
@@ -104,12 +105,21 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Component(Generic[T]):
-    """A registered class or function with the facts that studies and keys need."""
+    """A registered class or function with the facts that studies and keys need.
+
+    Args:
+        modules: that define it: the one of the class or function, and the one that an import path
+            names, if it is another.
+        code: digest of a plug-in's code as it was imported; None for built-in components, and
+            where there is no file.
+    """
 
     name: str
     target: Callable[..., T]
     revision: int
     parameters: Mapping[str, Parameter]
+    modules: tuple[str, ...]
+    code: str | None = None
 
     def resolve(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Check `given` and complete it with the defaults. Raises ParameterError."""
@@ -157,12 +167,19 @@ class Registry(Generic[T]):
         """Decorator that offers a class or function; bump `revision` when its numbers move."""
 
         def decorate(target: Callable[..., T]) -> Callable[..., T]:
-            self._components[name] = Component(
-                name, target, revision, {**_signature_parameters(target), **self._common}
-            )
+            parameters = {**_signature_parameters(target), **self._common}
+            modules = (target.__module__,)
+            # Now, since a file that is edited later changes no code that is already here.
+            code = code_sha256(modules) if is_plug_in(modules) else None
+            self._components[name] = Component(name, target, revision, parameters, modules, code)
             return target
 
         return decorate
+
+    @property
+    def built_in_modules(self) -> frozenset[str]:
+        """Modules of this project that register components of this kind."""
+        return frozenset(self._modules.values())
 
     def names(self) -> tuple[str, ...]:
         """Built-in names and those registered so far, sorted; imports nothing."""
@@ -225,12 +242,14 @@ class Registry(Generic[T]):
             if name not in before or getattr(component.target, "__module__", "") == module.__name__
         }
         if wanted and wanted in own:
-            self._components[path] = own[wanted]
+            component = own[wanted]
         elif not wanted and len(own) == 1:
-            self._components[path] = next(iter(own.values()))
+            component = next(iter(own.values()))
         else:
             offered = ", ".join(f"{module_name}:{name}" for name in sorted(own)) or "none"
             raise UnknownComponentError(f"{self.kind} '{path}': this module registers {offered}")
+        modules = tuple(dict.fromkeys((*component.modules, module.__name__)))
+        self._components[path] = replace(component, modules=modules, code=code_sha256(modules))
 
 
 def _is_module(name: str) -> bool:

@@ -1,12 +1,12 @@
-"""The application that the verbs belong to, and its exit codes."""
+"""The application that the verbs belong to."""
 
 from __future__ import annotations
 
 import typer
 
-DONE, BAD_INPUT, INCOMPLETE, DAMAGED, BUSY = 0, 2, 3, 4, 75
-SIGNALLED = 128
-"""Added to a signal's number, as shells do."""
+from orchestrator.exit_codes import BAD_INPUT, BUSY, DAMAGED, DONE, INCOMPLETE, SIGNALLED
+
+__all__ = ["BAD_INPUT", "BUSY", "DAMAGED", "DONE", "INCOMPLETE", "SIGNALLED", "app"]
 
 app = typer.Typer(
     name="orchestrator",

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from orchestrator.cli.app import BUSY, DONE, INCOMPLETE, SIGNALLED, app
+from orchestrator.cli.app import BUSY, DAMAGED, DONE, INCOMPLETE, SIGNALLED, app
 from orchestrator.cli.options import (
     RESULTS,
     Address,
+    Audit,
     Budget,
     CheckpointSeconds,
     DataRoot,
@@ -33,13 +34,13 @@ from orchestrator.cli.output import (
     one_line_errors,
     show,
     show_report,
-    study_name,
     write_report_files,
 )
 
 if TYPE_CHECKING:
+    from orchestrator.asked import AskedStudy
     from orchestrator.cell import Cell
-    from storage.store import Pace
+    from storage.store import Pace, Store
 
 
 @app.command(epilog="Example: orchestrator plan studies/quickstart.yaml seeds=5")
@@ -56,17 +57,22 @@ def plan(
     The time they need is judged by what the store knows of cells of the same kind, and with
     `--probe` by a few steps of every other kind.
     """
+    from orchestrator.expectations import Expectations
     from orchestrator.forecast import forecast, forecast_lines
     from orchestrator.opened import open_study, plan_study
+    from orchestrator.provenance import code_version
     from orchestrator.source import StudyError
     from orchestrator.summary import plan_lines
     from storage import Store
+    from trainables.datasets import default_data_root
 
     with one_line_errors(StudyError):
         opened = open_study(study, overrides or (), smoke=smoke)
-        planned = plan_study(opened, store)
+        results = Store(store)
+        here = Expectations(data_root or default_data_root(), code_version().edited)
+        planned = plan_study(opened, results, here).plan
     show(plan_lines(planned))
-    paces = Store(store).paces()
+    paces = results.paces()
     expected = forecast(planned.due, paces)
     if probe:
         first = [cells[0] for cells in expected.unknown]
@@ -99,6 +105,7 @@ def launch(
     json_events: JsonEvents = None,
     strict: Strict = False,
     smoke: Smoke = False,
+    audit: Audit = None,
 ) -> None:
     """Run the cells that the store lacks, then show the tables.
 
@@ -107,6 +114,7 @@ def launch(
     """
     from rich.console import Console
 
+    from orchestrator.asked import asked_study
     from orchestrator.errors import ExecutorError
     from orchestrator.launch import LaunchOptions
     from orchestrator.launch import launch as run_launch
@@ -117,6 +125,7 @@ def launch(
     from orchestrator.progress.event_log import EventLog, EventLogError
     from orchestrator.source import StudyError
     from orchestrator.summary import launch_lines
+    from storage import Store
     from storage.durable import LandingError
     from trainables.datasets import default_data_root
 
@@ -146,18 +155,45 @@ def launch(
     if ended.signal is not None:
         show([f"stopped; the same command resumes: orchestrator launch {study}"])
         raise typer.Exit(SIGNALLED + ended.signal)
-    show_report(opened.study.name, store, ReportFormat.TERMINAL)
-    pages = write_report_files(opened.study.name, store)
+    results = Store(store)
+    asked = asked_study(opened.study.name, (), results, options.data_root)
+    show_report(asked, results, ReportFormat.TERMINAL)
+    pages = write_report_files(asked, results)
     show(launch_lines(ended, study, store, pages))
+    if audit and not spot_check(audit, asked, results, options.data_root):
+        raise typer.Exit(DAMAGED)
     raise typer.Exit(DONE if ended.plan.is_complete else INCOMPLETE)
 
 
+def spot_check(share: float, asked: AskedStudy, store: Store, data_root: Path) -> bool:
+    """Replay a share of a study's results. False if one of them came out otherwise."""
+    from orchestrator.audit import audit, audit_lines, chosen
+    from orchestrator.redo import answers
+
+    keys = [result.key for result in answers(asked.record.planned, store.known)]
+    if not keys:
+        return True
+    found = audit(chosen(keys, share, asked.record.launch), store.root, data_root, typer.echo)
+    show(audit_lines(found, len(keys)))
+    return not found.differing
+
+
 @app.command(epilog="Example: orchestrator status quickstart")
-def status(study: StudyNames = None, store: StoreRoot = RESULTS) -> None:
-    """Show how far the launched studies are, what failed and what is missing."""
+def status(
+    study: StudyNames = None, store: StoreRoot = RESULTS, data_root: DataRoot = None
+) -> None:
+    """Show how far studies are, what failed and what is missing.
+
+    A file is judged as it stands now, a name as it was last launched.
+    """
+    from orchestrator.asked import asked_study
+    from orchestrator.source import StudyError
     from orchestrator.summary import status_lines
     from storage import Store
     from storage.reporting.report import StudyNotFoundError
+    from trainables.datasets import default_data_root
 
-    with one_line_errors(StudyNotFoundError):
-        show(status_lines(Store(store), [study_name(name) for name in study or ()]))
+    with one_line_errors(StudyError, StudyNotFoundError):
+        results, root = Store(store), data_root or default_data_root()
+        names = study or results.studies()
+        show(status_lines(results, [asked_study(name, (), results, root) for name in names]))

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from orchestrator.audit import parse_share
 from orchestrator.durations import parse_seconds
 
 StudyPath = Annotated[Path, typer.Argument(help="Study file, such as studies/quickstart.yaml.")]
@@ -60,6 +61,14 @@ JsonEvents = Annotated[
 ]
 Strict = Annotated[
     bool, typer.Option("--strict", help="Refuse a cluster that runs code for anybody who asks.")
+]
+Audit = Annotated[
+    float | None,
+    typer.Option(
+        help="Train this share of the study's results again, chosen by chance, and compare them.",
+        parser=parse_share,
+        metavar="SHARE",
+    ),
 ]
 Smoke = Annotated[
     bool,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -13,6 +13,7 @@ import typer
 from orchestrator.cli.app import BAD_INPUT
 
 if TYPE_CHECKING:
+    from orchestrator.asked import AskedStudy
     from storage.store import Store
 
 
@@ -50,18 +51,11 @@ def warn_of_damage(store: Store) -> None:
         typer.echo(f"warning: {file.path}: {file.reason}; {kept}, its cells are missing", err=True)
 
 
-def study_name(given: str) -> str:
-    """A study's name; a file's stem stands for it."""
-    return Path(given).stem if given.endswith((".yaml", ".yml")) else given
-
-
-def show_report(name: str, root: Path, chosen: ReportFormat) -> None:
-    from storage import Store
+def show_report(asked: AskedStudy, store: Store, chosen: ReportFormat) -> None:
+    """The tables of a study on standard output."""
     from storage.reporting.render import RENDERERS, terminal
-    from storage.reporting.report import build_report
 
-    store = Store(root)
-    built = build_report(store, name, study_folder(store, name))
+    built = asked.report(store)
     if chosen is ReportFormat.TERMINAL:
         from rich.console import Console
 
@@ -70,7 +64,7 @@ def show_report(name: str, root: Path, chosen: ReportFormat) -> None:
         show([RENDERERS[chosen](built).rstrip("\n")])
 
 
-def watch_report(name: str, root: Path, every_seconds: float = 5.0) -> None:
+def watch_report(ask: Callable[[Store], AskedStudy], root: Path, every_seconds: float = 5) -> None:
     """The tables, drawn anew until every cell has ended or Ctrl-C."""
     import time
 
@@ -79,13 +73,12 @@ def watch_report(name: str, root: Path, every_seconds: float = 5.0) -> None:
 
     from storage import Store
     from storage.reporting.render import terminal
-    from storage.reporting.report import build_report
 
     console = Console()
     with Live(console=console, auto_refresh=False, vertical_overflow="visible") as live:
         while True:
             store = Store(root, read_only=True)
-            built = build_report(store, name, study_folder(store, name))
+            built = ask(store).report(store)
             live.update(terminal.render(built), refresh=True)
             if not any(tally.num_due for tally in built.tallies):
                 return
@@ -95,15 +88,8 @@ def watch_report(name: str, root: Path, every_seconds: float = 5.0) -> None:
                 return
 
 
-def write_report_files(name: str, root: Path) -> tuple[Path, Path]:
-    from storage import Store
+def write_report_files(asked: AskedStudy, store: Store) -> tuple[Path, Path]:
+    """Markdown and the page, in the store."""
     from storage.reporting.publish import write_reports
 
-    store = Store(root)
-    return write_reports(store, name, study_folder(store, name))
-
-
-def study_folder(store: Store, name: str) -> Path:
-    """Where the study's file lay at its launch; its published tables are found from there."""
-    record = store.study(name)
-    return Path(record.source_path).parent if record else Path()
+    return write_reports(store, asked.report(store))

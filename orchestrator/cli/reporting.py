@@ -9,13 +9,12 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.app import app
-from orchestrator.cli.options import RESULTS, StoreRoot, StudyName
+from orchestrator.cli.options import RESULTS, DataRoot, Overrides, StoreRoot, StudyName
 from orchestrator.cli.output import (
     ReportFormat,
     one_line_errors,
     show,
     show_report,
-    study_name,
     warn_of_damage,
     watch_report,
     write_report_files,
@@ -42,7 +41,9 @@ class ImageFormat(StrEnum):
 @app.command(epilog="Example: orchestrator report quickstart --format markdown > table.md")
 def report(
     study: StudyName,
+    overrides: Overrides = None,
     store: StoreRoot = RESULTS,
+    data_root: DataRoot = None,
     format: Annotated[  # noqa: A002 - the option's name
         ReportFormat, typer.Option("--format", "-f", help="How the report is written.")
     ] = ReportFormat.TERMINAL,
@@ -60,20 +61,34 @@ def report(
         bool, typer.Option("--watch", help="Show the tables anew as cells end, until all have.")
     ] = False,
 ) -> None:
-    """Write a study's tables: mean ± SEM, with marks for all that is missing or doubtful."""
-    from storage.reporting.images import ImageError
-    from storage.reporting.report import StudyNotFoundError
+    """Write a study's tables: mean ± SEM, with marks for all that is missing or doubtful.
 
-    with one_line_errors(StudyNotFoundError, ImageError):
-        name = study_name(study)
+    A file is drawn as it stands now, with its overrides, launched or not; a name as it was last
+    launched.
+    """
+    from orchestrator.asked import AskedStudy, asked_study
+    from orchestrator.source import StudyError
+    from storage import Store
+    from storage.reporting.images import ImageError, write_figures
+    from storage.reporting.report import StudyNotFoundError
+    from trainables.datasets import default_data_root
+
+    def ask(results: Store) -> AskedStudy:
+        return asked_study(study, overrides or (), results, data_root or default_data_root())
+
+    with one_line_errors(StudyError, StudyNotFoundError, ImageError):
         if watch:
-            watch_report(name, store)
-        elif figures:
-            _write_figures(name, store, figures, image)
+            watch_report(ask, store)
+            return
+        results = Store(store)
+        asked = ask(results)
+        if figures:
+            paths = write_figures(results, asked.report(results), figures, image.value)
+            show(f"written: {path}" for path in paths)
         elif page:
-            show([f"written: {path}" for path in write_report_files(name, store)])
+            show([f"written: {path}" for path in write_report_files(asked, results)])
         else:
-            show_report(name, store, format)
+            show_report(asked, results, format)
 
 
 @app.command(
@@ -120,11 +135,3 @@ def sql(
         else:
             show([writers[chosen](answer).rstrip("\n")])
         warn_of_damage(opened)
-
-
-def _write_figures(name: str, root: Path, folder: Path, image: ImageFormat) -> None:
-    from storage import Store
-    from storage.reporting.images import write_figures
-
-    store = Store(root)
-    show(f"written: {path}" for path in write_figures(store, name, folder, image.value))

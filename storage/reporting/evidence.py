@@ -13,10 +13,7 @@ from typing import Any, Protocol
 
 from storage.attempt import PickRecord, PlannedCell, StudyRecord
 from storage.reporting.selection import Curve
-from storage.schema import Outcome
-
-AT_CHANCE = "select key from cells where at_chance"
-"""What counts as guessing is said once, in the view."""
+from storage.standing import Known, Standing, Verdict, judge
 
 
 class Status(StrEnum):
@@ -35,19 +32,17 @@ class Status(StrEnum):
         return self in (Status.FINISHED, Status.DIVERGED)
 
 
-class State(Protocol):
-    """What is read of a store's answer about one key."""
+STATUS = {
+    Standing.NEW: Status.MISSING,
+    Standing.FAILED: Status.FAILED,
+    Standing.STALE: Status.STALE,
+    Standing.SKIPPED: Status.SKIPPED,
+    Standing.PENDING: Status.PENDING,
+}
+"""The word of a table for a cell that no result answers."""
 
-    @property
-    def key(self) -> str: ...
-    @property
-    def base_key(self) -> str: ...
-    @property
-    def outcome(self) -> str: ...
-    @property
-    def error_class(self) -> str | None: ...
-    @property
-    def error_message(self) -> str | None: ...
+AT_CHANCE = "select attempt from guesses"
+"""What counts as guessing is said once, in the view."""
 
 
 class Rows(Protocol):
@@ -70,8 +65,9 @@ class Results(Protocol):
 
     def study(self, name: str) -> StudyRecord | None: ...
     def studies(self) -> Sequence[str]: ...
-    def states(self) -> Sequence[State]: ...
-    def curves(self, keys: Sequence[str], metric: str) -> Mapping[str, Curve]: ...
+    @property
+    def known(self) -> Known: ...
+    def curves(self, attempts: Iterable[str], metric: str) -> Mapping[str, Curve]: ...
     def picks(self, study: str) -> Sequence[PickRecord]: ...
     def sql(self, query: str) -> Rows: ...
     @property
@@ -83,37 +79,38 @@ class Evidence:
     """The store's answers for one study.
 
     Args:
-        states: key → state, for every key ever tried.
-        bases: keys without revisions that have a result of some revision.
-        at_chance: keys whose last test accuracy is that of guessing.
+        verdicts: place in the study's order → where the cell stands.
+        at_chance: keys whose result is that of guessing.
         curves: metric → key → one value per epoch.
     """
 
-    states: Mapping[str, State]
-    bases: frozenset[str]
+    verdicts: Mapping[int, Verdict]
     at_chance: frozenset[str]
     curves: Mapping[str, Mapping[str, Curve]]
 
     def status(self, cell: PlannedCell) -> Status:
-        """Where the cell stands, from the strongest reason down."""
-        if cell.skipped is not None:
-            return Status.SKIPPED
-        if cell.key is None:
-            return Status.PENDING
-        state = self.states.get(cell.key)
-        if state is not None:
-            return Status(state.outcome)
-        return Status.STALE if cell.base_key in self.bases else Status.MISSING
+        """Where the cell stands."""
+        verdict = self.verdicts[cell.position]
+        return Status(verdict.outcome.value) if verdict.outcome else STATUS[verdict.standing]
+
+    def reason(self, cell: PlannedCell) -> str:
+        """Why it stands there."""
+        return self.verdicts[cell.position].reason
 
 
 def gather(results: Results, planned: Iterable[PlannedCell], metrics: Iterable[str]) -> Evidence:
     """Ask the store once for everything that the tables of a study need."""
-    keys = sorted({cell.key for cell in planned if cell.key is not None})
-    states = {state.key: state for state in results.states()}
-    has_result = [state for state in states.values() if Outcome(state.outcome).is_result]
+    known = results.known
+    verdicts = {cell.position: judge(cell, known) for cell in planned}
+    attempts = {v.result.key: v.result.attempt for v in verdicts.values() if v.result}
+    guessing = {attempt for (attempt,) in results.sql(AT_CHANCE).fetchall()}
     return Evidence(
-        states=states,
-        bases=frozenset(state.base_key for state in has_result),
-        at_chance=frozenset(key for (key,) in results.sql(AT_CHANCE).fetchall()),
-        curves={metric: results.curves(keys, metric) for metric in sorted(set(metrics))},
+        verdicts,
+        frozenset(key for key, attempt in attempts.items() if attempt in guessing),
+        {metric: _by_key(results, attempts, metric) for metric in sorted(set(metrics))},
     )
+
+
+def _by_key(results: Results, attempts: Mapping[str, str], metric: str) -> dict[str, Curve]:
+    curves = results.curves(attempts.values(), metric)
+    return {key: curves[attempt] for key, attempt in attempts.items() if attempt in curves}

@@ -26,9 +26,8 @@ ACCURACY, MEMORIZATION = "test_accuracy", "memorization"
 
 def study_figures(results: Results, report: Report) -> Mapping[str, go.Figure]:
     """Name → figure, for a report drawn from the same results."""
-    record = results.study(report.study)
-    planned = record.planned if record else ()
-    return _figures(report, planned, gather(results, planned, {ACCURACY, MEMORIZATION}))
+    evidence = gather(results, report.planned, {ACCURACY, MEMORIZATION})
+    return _figures(report, report.planned, evidence)
 
 
 def _figures(

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from storage.reporting.evidence import Results
 from storage.reporting.gallery import study_figures
-from storage.reporting.report import build_report
+from storage.reporting.report import Report
 
 WIDTH, HEIGHT = 900, 500
 
@@ -19,15 +19,11 @@ class ImageError(Exception):
     """A figure cannot be drawn as an image; the text says what is missing."""
 
 
-def write_figures(results: Results, study: str, folder: Path, form: str) -> Iterator[Path]:
+def write_figures(results: Results, report: Report, folder: Path, form: str) -> Iterator[Path]:
     """Write every figure of a study as `form` (svg, png or pdf), and name each file.
 
-    Raises:
-        StudyNotFoundError: no such study.
-        ImageError: kaleido or a browser is missing.
+    Raises ImageError if kaleido or a browser is missing.
     """
-    record = results.study(study)
-    report = build_report(results, study, Path(record.source_path).parent if record else Path())
     folder.mkdir(parents=True, exist_ok=True)
     for number, (title, figure) in enumerate(study_figures(results, report).items(), start=1):
         path = folder / f"{number:02d}_{_file_name(title)}.{form}"

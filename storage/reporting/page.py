@@ -10,7 +10,6 @@ import base64
 import hashlib
 from collections.abc import Iterator, Mapping
 from html import escape
-from pathlib import Path
 
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
@@ -19,7 +18,7 @@ from storage.reporting.evidence import Results
 from storage.reporting.gallery import study_figures
 from storage.reporting.render import html
 from storage.reporting.render.document import printable
-from storage.reporting.report import Report, build_report
+from storage.reporting.report import Report
 
 STYLE = """
 :root { color-scheme: light dark; }
@@ -72,14 +71,12 @@ if (hidden.length) choose();
 """
 
 
-def build_page(results: Results, study_name: str, base: Path) -> str:
-    """The whole page as text. Raises StudyNotFoundError.
+def build_page(results: Results, report: Report) -> str:
+    """The whole page as text.
 
     Args:
-        results: an open store.
-        base: folder of the study file, from which published tables are found.
+        results: the open store that the report was drawn from.
     """
-    report = build_report(results, study_name, base)
     return _page(report, study_figures(results, report))
 
 

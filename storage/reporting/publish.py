@@ -7,26 +7,22 @@ from pathlib import Path
 from storage.durable import replace
 from storage.reporting.page import build_page
 from storage.reporting.render import markdown
-from storage.reporting.report import build_report
+from storage.reporting.report import Report
 from storage.store import Store
 
 REPORTS = "reports"
 
 
-def write_reports(store: Store, study: str, base: Path) -> tuple[Path, Path]:
-    """Write `reports/<study>.md` and `reports/<study>.html`; returns both paths.
+def write_reports(store: Store, report: Report) -> tuple[Path, Path]:
+    """Write `reports/STUDY.md` and `reports/STUDY.html`; returns both paths.
 
     Args:
-        store: an open store.
-        study: name of a launched study.
-        base: folder of the study file, from which published tables are found.
+        store: the open store that the report was drawn from.
 
-    Raises:
-        StudyNotFoundError: the store has no such study.
-        LandingError: the files cannot be written.
+    Raises LandingError if the files cannot be written.
     """
     folder = store.root / REPORTS
-    text, page = folder / f"{study}.md", folder / f"{study}.html"
-    replace(text, markdown.render(build_report(store, study, base)).encode())
-    replace(page, build_page(store, study, base).encode())
+    text, page = folder / f"{report.study}.md", folder / f"{report.study}.html"
+    replace(text, markdown.render(report).encode())
+    replace(page, build_page(store, report).encode())
     return text, page

@@ -6,8 +6,8 @@ Everything that can be claimed stands here, and everything that is missing. Know
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from storage.attempt import PickRecord, PlannedCell, StudyRecord
@@ -79,7 +79,14 @@ class Provenance:
 
 @dataclass(frozen=True)
 class Report:
-    """All that a study ends in. `damaged`: files of the store that were not served, and why."""
+    """All that a study ends in.
+
+    Args:
+        damaged: files of the store that were not served, and why.
+        stale: reason why results no longer answer → how many cells it concerns.
+        planned: the cells that it was drawn from.
+        remarks: what else a reader must know, such as a difference between file and launch.
+    """
 
     study: str
     title: str
@@ -91,10 +98,13 @@ class Report:
     problems: tuple[Problem, ...]
     damaged: tuple[str, ...]
     provenance: Provenance
+    stale: Mapping[str, int] = field(default_factory=dict)
+    planned: tuple[PlannedCell, ...] = field(default=(), repr=False)
+    remarks: tuple[str, ...] = ()
 
 
 def build_report(results: Results, study_name: str, base: Path) -> Report:
-    """Draw everything that a launched study declares.
+    """Draw everything that a launched study declares, as it was last recorded.
 
     Args:
         results: an open store.
@@ -106,8 +116,27 @@ def build_report(results: Results, study_name: str, base: Path) -> Report:
     record = results.study(study_name)
     if record is None:
         raise StudyNotFoundError(study_name, results.studies())
+    return draw_report(results, record, results.picks(study_name), base)
+
+
+def draw_report(
+    results: Results,
+    record: StudyRecord,
+    picks: Sequence[PickRecord],
+    base: Path,
+    remarks: tuple[str, ...] = (),
+) -> Report:
+    """Draw everything that a study declares, recorded or not.
+
+    Args:
+        results: an open store.
+        record: the study.
+        picks: what was picked in it.
+        base: folder from which published tables are found.
+        remarks: shown with the provenance.
+    """
     evidence = gather(results, record.planned, (spec.value for spec in record.tables.values()))
-    picks = tuple(sorted(results.picks(study_name), key=_pick_order))
+    picks = tuple(sorted(picks, key=_pick_order))
     tables, table_problems = _tables(record, evidence, picks)
     comparisons, reference_problems = _comparisons(tables, base)
     return Report(
@@ -121,6 +150,9 @@ def build_report(results: Results, study_name: str, base: Path) -> Report:
         problems=(*table_problems, *reference_problems),
         damaged=tuple(sorted(f"{file.path.name}: {file.reason}" for file in results.damaged)),
         provenance=_provenance(record),
+        stale=_stale(record.planned, evidence),
+        planned=record.planned,
+        remarks=remarks,
     )
 
 
@@ -162,14 +194,21 @@ def _tallies(planned: Sequence[PlannedCell], evidence: Evidence) -> tuple[PhaseT
     )
 
 
+def _stale(planned: Sequence[PlannedCell], evidence: Evidence) -> Mapping[str, int]:
+    """The most frequent reason first."""
+    stale = (cell for cell in planned if evidence.status(cell) is Status.STALE)
+    return dict(Counter(evidence.reason(cell) for cell in stale).most_common())
+
+
 def _failures(planned: Sequence[PlannedCell], evidence: Evidence) -> tuple[Failure, ...]:
     """Failed cells by reason, the most frequent first."""
     reasons: dict[tuple[str, str], dict[str, PlannedCell]] = {}
     for cell in planned:
         if cell.key is None or evidence.status(cell) is not Status.FAILED:
             continue
-        state = evidence.states[cell.key]
-        reason = (state.error_class or "unknown", state.error_message or "")
+        tries = evidence.verdicts[cell.position].failures
+        assert tries is not None
+        reason = (tries.error_class or "unknown", tries.error_message or "")
         reasons.setdefault(reason, {}).setdefault(cell.key, cell)
     failures = [
         Failure(error_class, message, len(cells), _describe(next(iter(cells.values()))))

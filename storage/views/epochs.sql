@@ -1,7 +1,7 @@
--- One row per cell and epoch.
+-- One row per result and epoch; a cell that was run anew has a result more.
 create view epochs as
 select
-    results.key, dataset, noise, noise_rate, architecture, loss, seed,
+    results.key, results.attempt, dataset, noise, noise_rate, architecture, loss, seed,
     unnest(curve_rows.epoch) as epoch,
     unnest(curve_rows.epoch_learning_rate) as learning_rate,
     unnest(curve_rows.train_loss) as train_loss,

@@ -2,39 +2,50 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from orchestrator.expectations import Expectations
 from orchestrator.packing import order_trials
 from orchestrator.phases import pick_values
 from orchestrator.plan import Standing, make_plan
 from orchestrator.study import PickRule
-from storage.store import CellState
+from storage.attempt import PlannedCell
+from storage.standing import Failures, Known, Result
 
 GRID = "grid: {loss: [CE, genCE]}\nseeds: 2\nskip: [{when: {loss: genCE, seed: 1}, because: no}]\n"
 
 
-def state(cell, outcome: str, **changes) -> CellState:
+def planned(cells) -> tuple[PlannedCell, ...]:
+    return Expectations(Path(), frozenset()).planned("demo", cells, Known())
+
+
+def result_of(cell: PlannedCell, **changes) -> Result:
     values = {
         "key": cell.key,
         "base_key": cell.base_key,
-        "outcome": outcome,
+        "attempt": f"{cell.key}-0",
+        "edition": 0,
+        "outcome": "finished",
+        "config": cell.config,
         "revisions": cell.revisions,
-        "num_failures": 0,
-        "error_class": None,
-        "error_message": None,
-        "seconds": 1.0,
+        "sources": cell.sources,
+        "train_data_sha256": None,
+        "test_data_sha256": None,
     }
-    return CellState(**{**values, **changes})
+    return Result(**{**values, **changes})
 
 
 def test_verdicts_and_reasons(cells) -> None:
-    ce0, ce1, gce0, gce1 = cells(GRID)
-    states = [
-        state(ce0.cell, "diverged"),
-        state(ce1.cell, "failed", num_failures=2, error_message="boom"),
-        state(gce0.cell, "finished", key="0" * 64, revisions={"loss": 0}),
-    ]
-    plan = make_plan((ce0, ce1, gce0, gce1), states)
+    found = cells(GRID)
+    ce0, ce1, gce0, gce1 = asked = planned(found)
+    known = Known(
+        results={ce0.key: (result_of(ce0, outcome="diverged"),)},
+        failures={ce1.key: Failures(2, "exception", "boom")},
+        revisions={gce0.base_key: '{"loss": 0}'},
+    )
+    plan = make_plan(found, asked, known)
     assert [verdict.standing for _, verdict in plan.entries] == [
         Standing.DONE,
         Standing.FAILED,
@@ -44,9 +55,10 @@ def test_verdicts_and_reasons(cells) -> None:
     reasons = [verdict.reason for _, verdict in plan.entries]
     assert reasons[1] == "2 failed attempts: boom"
     assert "loss 0 → 1" in reasons[2]
-    assert [c.key for c in plan.to_run("main")] == [ce1.cell.key, gce0.cell.key]
+    assert [c.key for c in plan.to_run("main")] == [ce1.key, gce0.key]
     assert not plan.is_complete
     assert plan.num_done("main") == 1
+    assert gce1.key is None
 
 
 RATES = "grid: {loss: [CE], learning_rate: [0.1, 0.2, 0.3]}\nseeds: 2\n"

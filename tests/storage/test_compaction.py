@@ -19,7 +19,7 @@ def everything(root: Path) -> dict[str, Any]:
     """All that a reader can see of the attempts."""
     store = Store(root)
     assert store.damaged == ()
-    views = ("cells", "attempts", "epochs", "failures", "key_states")
+    views = ("cells", "attempts", "epochs", "failures", "decisions")
     return {view: store.rows(f"select * from {view} order by all") for view in views}
 
 
@@ -192,6 +192,6 @@ def test_an_open_store_keeps_curves_that_were_merged_away(root, attempt, small_c
     land_attempt(root, attempt(1))
     compact(root)
     assert held.rows("select count(*) from epochs") == [(3,)]
-    assert held.curves([attempt(0).key], "test_loss")[attempt(0).key] == tuple(
+    assert held.curves([attempt(0).attempt], "test_loss")[attempt(0).attempt] == tuple(
         attempt(0).curves["test_loss"]
     )

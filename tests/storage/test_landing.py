@@ -50,8 +50,9 @@ def test_a_different_result_is_refused_and_named(root, attempt, compacted):
     curves["epoch_seconds"] = (9.0, 9.0, 9.0)
     again = land_attempt(root, replace(first, attempt="zombie", curves=curves))
     assert (again.is_new, again.conflicts) == (False, ("test_loss",))
-    (state,) = Store(root).states()
-    assert Store(root).curves([state.key], "test_loss") == {first.key: first.curves["test_loss"]}
+    assert Store(root).rows("select attempt from cells") == [(first.attempt,)]
+    found = Store(root).curves([first.attempt, "zombie"], "test_loss")
+    assert found == {first.attempt: first.curves["test_loss"]}
 
 
 def test_nan_equals_itself(root, attempt):

@@ -48,7 +48,7 @@ def test_statements_that_read_are_answered(filled, query):
         ("select c.learning_rat from cells c", "did you mean learning_rate?"),
         ("select * from cell", "did you mean cells?"),
         ("select epoch from cells", "epoch is a column of epochs"),
-        ("select * from zzzzzz", "there are cells, attempts, epochs"),
+        ("select * from zzzzzz", "there are cells, attempts, runs, epochs"),
         ("selec 1", "syntax error"),
         ("select 1; select 2", "one statement is expected, not 2"),
         ("", "one statement is expected, not 0"),

@@ -15,6 +15,7 @@ from storage import integrity
 from storage.compaction import compact
 from storage.landing import attempt_table, land_attempt, land_picks, land_study
 from storage.schema import SCALARS, VERSION_KEY, VIEWS, attempt_schema
+from storage.standing import Failures
 from storage.store import Store
 
 
@@ -81,27 +82,26 @@ def test_times_are_utc(root, attempt):
 
 
 @pytest.mark.parametrize("compacted", [False, True])
-def test_states_tell_the_result_or_the_latest_failure(filled, attempt, failure, compacted):
+def test_it_knows_results_and_the_latest_failure(filled, attempt, failure, compacted):
     land_attempt(filled, failure(0, committed_at=attempt(0).committed_at + timedelta(days=9)))
     if compacted:
         compact(filled)
-    states = {state.key: state for state in Store(filled).states()}
-    assert len(states) == 6
-    done = states[attempt(0).key]
-    assert (done.outcome, done.num_failures, done.error_message) == ("finished", 1, None)
-    assert (done.revisions, done.seconds) == ({"loss:ce": 1}, 30.0)
-    failed = states[attempt(5).key]
-    assert (failed.outcome, failed.num_failures, failed.error_message) == ("failed", 2, "x")
-    assert states[attempt(4).key].outcome == "diverged"
+    known = Store(filled).known
+    assert len(known.results) == 5
+    (done,) = known.results[attempt(0).key]
+    assert (done.outcome, known.failures[attempt(0).key].number) == ("finished", 1)
+    assert (done.revisions, done.seconds) == (attempt(0).revisions, 30.0)
+    assert known.failures[attempt(5).key] == Failures(2, "exception", "x")
+    assert known.results[attempt(4).key][0].outcome == "diverged"
 
 
 @pytest.mark.parametrize("compacted", [False, True])
 def test_curves_come_back_bit_for_bit(filled, attempt, compacted):
     if compacted:
         compact(filled)
-    wanted = [attempt(index).key for index in (1, 2, 5, 99)]
+    wanted = [attempt(index).attempt for index in (1, 2, 5, 99)]
     curves = Store(filled).curves(wanted, "test_loss")
-    assert curves == {attempt(i).key: attempt(i).curves["test_loss"] for i in (1, 2)}
+    assert curves == {attempt(i).attempt: attempt(i).curves["test_loss"] for i in (1, 2)}
     with pytest.raises(ValueError, match="no metric 'epoch_seconds'"):
         Store(filled).curves(wanted, "epoch_seconds")
 
@@ -113,9 +113,9 @@ def test_missing_gives_the_reason(filled, study, attempt):
     assert store.rows("select count(*) from planned") == [(9,)]
     rows = store.rows("select position, reason from missing order by position")
     assert rows == [
-        (5, "failed: x"),
-        (6, "stale: a result of another revision is there"),
-        (8, "a pick is pending"),
+        (5, "2 failed attempts: x"),
+        (6, "revision of a component ? → ?"),
+        (8, "a pick that it needs is not made yet"),
     ]
     assert store.rows("select axes['noise.rate'] from missing limit 1") == [("0.4",)]
 
@@ -141,7 +141,7 @@ def test_damage_is_set_aside_reported_once_and_its_cell_missing_again(filled, st
     assert damage.path == path
     assert damage.moved_to is not None
     assert damage.moved_to.read_bytes()[:4] == b"PAR1"
-    assert (0, "not run") in store.rows("select position, reason from missing")
+    assert (0, "new") in store.rows("select position, reason from missing")
     assert Store(filled).damaged == ()
 
 

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from trainables.config import Choice
+from trainables.datasets import load_dataset, locate
 
 
 @dataclass(frozen=True)
@@ -27,3 +31,17 @@ def array_sha256(images: NDArray[np.uint8], labels: NDArray[np.int64]) -> str:
     digest.update(np.ascontiguousarray(images).data)
     digest.update(np.ascontiguousarray(labels, dtype="<i8").data)
     return digest.hexdigest()
+
+
+def data_digests(choice: Choice, data_root: Path) -> ContentDigests | None:
+    """Digests of a data set as it is loaded here; None if its files are not here."""
+    if locate(choice, data_root).missing:
+        return None
+    _, arrays = load_dataset(choice, data_root)
+    if not isinstance(arrays.train_images, np.ndarray):
+        return None
+    assert isinstance(arrays.test_images, np.ndarray)
+    return ContentDigests(
+        array_sha256(arrays.train_images, arrays.train_labels),
+        array_sha256(arrays.test_images, arrays.test_labels),
+    )

@@ -176,4 +176,4 @@ def _provenance_section(report: Report) -> Section:
         *overrides,
         f"launch {origin.launch}, code {origin.code_version[:12]}",
     )
-    return Section("Provenance", notes=printables(lines))
+    return Section("Provenance", notes=printables((*lines, *report.remarks)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,19 +12,12 @@ import pytest
 
 from storage.attempt import PickRecord, PlannedCell, StudyRecord
 from storage.reporting.page import build_page
+from storage.reporting.report import build_report
 from storage.reporting.spec import TableSpec
+from storage.standing import Failures, Known, Result
 
 HOSTILE = "</script><script>document.title='owned'</script><img src=x onerror=alert(1)>"
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-
-
-@dataclass(frozen=True)
-class FakeState:
-    key: str
-    base_key: str
-    outcome: str
-    error_class: str | None = None
-    error_message: str | None = None
 
 
 @dataclass(frozen=True)
@@ -47,8 +40,10 @@ class Sweep:
 
     tables: dict[str, TableSpec] = field(default_factory=dict)
     planned: list[PlannedCell] = field(default_factory=list)
-    known: list[FakeState] = field(default_factory=list)
+    results: dict[str, tuple[Result, ...]] = field(default_factory=dict)
+    failures: dict[str, Failures] = field(default_factory=dict)
     numbers: dict[str, dict[str, Sequence[float | None]]] = field(default_factory=dict)
+    others: dict[str, str] = field(default_factory=dict)
     guessing: set[str] = field(default_factory=set)
     chosen: list[PickRecord] = field(default_factory=list)
     damaged: list[FakeDamage] = field(default_factory=list)
@@ -85,11 +80,12 @@ class Sweep:
 
     def finish(self, key: str, curve: Sequence[float | None], *, outcome: str = "finished") -> None:
         """A result; every metric takes the same curve."""
-        self.known.append(FakeState(key, f"base {key}", outcome))
+        result = Result(key, f"base {key}", key, 0, outcome, "{}", "{}", None, None, None)
+        self.results[key] = (result,)
         self.numbers[key] = {"any": curve}
 
     def fail(self, key: str, error_class: str = "exception", message: str = "boom") -> None:
-        self.known.append(FakeState(key, f"base {key}", "failed", error_class, message))
+        self.failures[key] = Failures(1, error_class, message)
 
     def run(
         self, loss: str, noise_rate: str, accuracies: Sequence[float], **more: Any
@@ -121,11 +117,13 @@ class Sweep:
     def studies(self) -> tuple[str, ...]:
         return ("sweep",)
 
-    def states(self) -> tuple[FakeState, ...]:
-        return tuple(self.known)
+    @property
+    def known(self) -> Known:
+        bases = {f"base {key}": "{}" for key in self.results}
+        return Known(self.results, self.failures, bases | self.others)
 
-    def curves(self, keys: Sequence[str], metric: str) -> dict[str, Sequence[float | None]]:
-        return {key: self.numbers[key]["any"] for key in keys if key in self.numbers}
+    def curves(self, attempts: Iterable[str], metric: str) -> dict[str, Sequence[float | None]]:
+        return {key: self.numbers[key]["any"] for key in attempts if key in self.numbers}
 
     def picks(self, study: str) -> tuple[PickRecord, ...]:
         return tuple(self.chosen)
@@ -179,4 +177,4 @@ def page(sweep: Sweep, make_pick: Callable[..., PickRecord], tmp_path: Path) -> 
         for noise in ("0", "0.4"):
             sweep.run(loss, noise, [0.7, 0.8, 0.9], phase="main")
     sweep.fail(sweep.plan({"loss": "CE", "noise.rate": "0.4"}, 3), "exception", HOSTILE)
-    return build_page(sweep, "sweep", tmp_path)
+    return build_page(sweep, build_report(sweep, "sweep", tmp_path))

@@ -9,7 +9,7 @@ import pytest
 
 from storage.landing import land_attempt, land_study
 from storage.reporting.images import ImageError, write_figures
-from storage.reporting.report import StudyNotFoundError
+from storage.reporting.report import StudyNotFoundError, build_report
 from storage.reporting.spec import TableSpec
 from storage.store import Store
 from tests.storage.conftest import attempt_of
@@ -29,7 +29,9 @@ def results(sweep):
 @pytest.mark.skipif(not HAS_BROWSER, reason="no kaleido with a browser here")
 @pytest.mark.parametrize(("form", "start"), [("svg", b"<svg"), ("png", b"\x89PNG")])
 def test_every_figure_becomes_a_file(results, tmp_path, form, start):
-    paths = list(write_figures(results, "sweep", tmp_path / "figures", form))
+    paths = list(
+        write_figures(results, build_report(results, "sweep", tmp_path), tmp_path / "figures", form)
+    )
     assert [path.suffix for path in paths] == [f".{form}"] * len(paths)
     assert len(paths) == len(set(paths)) >= 2
     for path in paths:
@@ -49,7 +51,7 @@ def test_what_is_missing_is_said(results, tmp_path, monkeypatch, error, words):
 
     monkeypatch.setattr(go.Figure, "to_image", fail)
     with pytest.raises(ImageError, match=words):
-        list(write_figures(results, "sweep", tmp_path, "png"))
+        list(write_figures(results, build_report(results, "sweep", tmp_path), tmp_path, "png"))
 
 
 def test_a_notebook_shows_tables(root, study):

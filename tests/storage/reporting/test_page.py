@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 import pytest
 
 from storage.reporting.page import build_page
-from storage.reporting.report import StudyNotFoundError
+from storage.reporting.report import StudyNotFoundError, build_report
 from tests.storage.reporting.conftest import HOSTILE
 
 
@@ -60,13 +60,13 @@ def test_every_figure_has_its_data(page):
 
 
 def test_same_results_same_bytes(sweep, page, tmp_path):
-    assert build_page(sweep, "sweep", tmp_path) == page
+    assert build_page(sweep, build_report(sweep, "sweep", tmp_path)) == page
 
 
 def test_an_unknown_study_is_refused(sweep, tmp_path):
     with pytest.raises(StudyNotFoundError):
-        build_page(sweep, "other", tmp_path)
+        build_page(sweep, build_report(sweep, "other", tmp_path))
 
 
 def test_a_study_without_results_has_a_page(sweep, tmp_path):
-    assert "0 planned cells" in build_page(sweep, "sweep", tmp_path)
+    assert "0 planned cells" in build_page(sweep, build_report(sweep, "sweep", tmp_path))

@@ -282,7 +282,7 @@ def test_json_can_stand_inside_a_page(hostile_report):
 )
 @given(name=st.text(min_size=1, max_size=20))
 def test_any_name_renders_everywhere(sweep, tmp_path, name):
-    sweep.planned.clear(), sweep.known.clear(), sweep.numbers.clear()
+    sweep.planned.clear(), sweep.results.clear(), sweep.numbers.clear()
     sweep.tables = {"t": TableSpec(title=name)}
     sweep.run(name, "0", [0.5, 0.6])
     report = build_report(sweep, "sweep", tmp_path)

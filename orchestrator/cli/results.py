@@ -1,0 +1,89 @@
+"""Verbs about single results: replay, redo."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli.app import BAD_INPUT, DAMAGED, app
+from orchestrator.cli.options import RESULTS, DataRoot, Overrides, StoreRoot, StudyName
+from orchestrator.cli.output import one_line_errors, show
+
+
+@app.command(epilog="Example: orchestrator replay 3f2a91c0 --epochs 1")
+def replay(
+    key: Annotated[str, typer.Argument(help="The first digits of a cell's key.")],
+    store: StoreRoot = RESULTS,
+    data_root: DataRoot = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="Epochs to train again; all if left out.", min=1)
+    ] = None,
+) -> None:
+    """Train a finished cell again and compare every number, bit by bit; exit code 4 if one differs.
+
+    Equal numbers make the code of today stand for the code of the result, so that results which
+    were stale because a component's source had changed answer again.
+    """
+    from orchestrator.provenance import code_version
+    from orchestrator.replay import ReplayError, find_original, replay_lines
+    from orchestrator.replay import replay as train_again
+    from storage import Store
+    from storage.decisions import land_decisions
+    from storage.durable import LandingError
+    from trainables.datasets import DatasetError, default_data_root
+    from trainables.registry import ComponentError
+
+    with one_line_errors(ReplayError, ComponentError, DatasetError, LandingError):
+        results = Store(store)
+        original = find_original(results, key)
+        edited = code_version().edited
+        found = train_again(results, original, data_root or default_data_root(), edited, epochs)
+        if decisions := found.decisions():
+            land_decisions(store, decisions)
+    show(replay_lines(found))
+    if not found.is_equal:
+        raise typer.Exit(DAMAGED)
+
+
+@app.command(epilog="Example: orchestrator redo quickstart --where loss=CE --why 'a bad node'")
+def redo(
+    study: StudyName,
+    overrides: Overrides = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option("--where", help="field=value that a cell must have; may be repeated."),
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All cells of the study.")] = False,
+    why: Annotated[str, typer.Option("--why", help="The reason, kept with the decision.")] = "",
+    store: StoreRoot = RESULTS,
+    data_root: DataRoot = None,
+) -> None:
+    """Say that results shall be made anew; the next launch of the study trains their cells again.
+
+    The old results stay in the store's history and no longer answer. Nothing is deleted.
+    """
+    from orchestrator.asked import asked_study
+    from orchestrator.redo import WhereError, answers, matching
+    from orchestrator.redo import redo as decide
+    from orchestrator.source import StudyError
+    from storage import Store
+    from storage.decisions import land_decisions
+    from storage.durable import LandingError
+    from storage.reporting.report import StudyNotFoundError
+    from trainables.datasets import default_data_root
+
+    if not where and not everything:
+        typer.echo("error: --where field=value says which cells, --all that it is all", err=True)
+        raise typer.Exit(BAD_INPUT)
+    with one_line_errors(StudyError, StudyNotFoundError, WhereError, LandingError):
+        results = Store(store)
+        asked = asked_study(study, overrides or (), results, data_root or default_data_root())
+        found = answers(matching(asked.record, where or ()), results.known)
+        if not found:
+            raise WhereError("none of these cells has a result that answers it")
+        land_decisions(store, list(decide(found, why or "asked for")))
+    command = " ".join(["orchestrator launch", asked.record.source_path, *(overrides or ())])
+    at = "" if store == RESULTS else f" --store {store}"
+    show([f"{len(found)} results are to be made anew; they stay in the history"])
+    show([f"next: {command}{at}"])

@@ -1,0 +1,97 @@
+"""The code and the data that results must answer to, here and now.
+
+A study says what is run; this adds what it would be run with: the code of each component as it is
+imported in this process, and the content of the data sets as they lie on this machine.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from orchestrator.cell import Cell, StudyCell
+from storage.attempt import PlannedCell
+from storage.standing import Known
+from trainables import catalog
+from trainables.config import Choice, TrainingConfig
+from trainables.datasets import DatasetError
+from trainables.datasets.content import ContentDigests, data_digests
+
+
+def sources_text(config: TrainingConfig, edited: frozenset[str]) -> str:
+    """The code of a cell's components as the store keeps it."""
+    found = {field: asdict(source) for field, source in catalog.sources(config, edited).items()}
+    return json.dumps(found, sort_keys=True)
+
+
+class Expectations:
+    """What results must answer to.
+
+    Args:
+        data_root: folder of the data sets.
+        edited: modules of this project with changes that are not committed.
+    """
+
+    def __init__(self, data_root: Path, edited: frozenset[str]) -> None:
+        self._data_root, self._edited = data_root, edited
+        self._sources: dict[tuple[tuple[str, str], ...], str] = {}
+        self._data: dict[Choice, ContentDigests | None] = {}
+
+    def planned(
+        self, study: str, cells: Sequence[StudyCell], known: Known
+    ) -> tuple[PlannedCell, ...]:
+        """The cells of a study as the store keeps them.
+
+        Data are looked at only where a result is there to compare them with.
+        """
+        data = {dataset: self._digests(dataset) for dataset in _with_results(cells, known)}
+        return tuple(self._planned(study, entry, data) for entry in cells)
+
+    def _planned(
+        self, study: str, entry: StudyCell, data: dict[Choice, ContentDigests | None]
+    ) -> PlannedCell:
+        cell = entry.cell
+        digests = data.get(cell.config.dataset) if cell else None
+        return PlannedCell(
+            study=study,
+            phase=entry.phase,
+            position=entry.position,
+            key=cell.key if cell else None,
+            base_key=cell.base_key if cell else None,
+            seed=entry.seed,
+            axes=entry.axes,
+            config=json.dumps(cell.config.to_dict(), sort_keys=True) if cell else None,
+            skipped=entry.skipped,
+            revisions=json.dumps(dict(cell.revisions), sort_keys=True) if cell else None,
+            sources=self._sources_of(cell) if cell else None,
+            train_data_sha256=digests.train if digests else None,
+            test_data_sha256=digests.test if digests else None,
+        )
+
+    def _sources_of(self, cell: Cell) -> str:
+        """Made once for all cells with the same components."""
+        names = tuple((field, one.name) for field, one in catalog.choices(cell.config).items())
+        if names not in self._sources:
+            self._sources[names] = sources_text(cell.config, self._edited)
+        return self._sources[names]
+
+    def _digests(self, dataset: Choice) -> ContentDigests | None:
+        """None where the data are not on this machine, or not as they should be."""
+        if dataset not in self._data:
+            try:
+                self._data[dataset] = data_digests(dataset, self._data_root)
+            except DatasetError:
+                self._data[dataset] = None
+        return self._data[dataset]
+
+
+def _with_results(cells: Iterable[StudyCell], known: Known) -> set[Choice]:
+    """Data sets of cells with a result that says what its data were."""
+    return {
+        entry.cell.config.dataset
+        for entry in cells
+        if entry.cell
+        and any(r.train_data_sha256 is not None for r in known.results.get(entry.cell.key, ()))
+    }

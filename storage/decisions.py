@@ -1,0 +1,77 @@
+"""What people decided about results: to run a cell anew, or that other code gives the same numbers.
+
+A decision is an immutable file of its own; nothing is ever taken back or replaced. A result that is
+to be run anew stays in the store and no longer answers; code that a replay has shown to give the
+same numbers stands for the code it was compared with.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+import pyarrow as pa
+
+from storage import integrity
+from storage.durable import put_if_absent
+from storage.layout import DECISIONS
+from storage.schema import SCHEMA_VERSION, VERSION_KEY, decisions_schema
+
+Kind = Literal["redo", "accept"]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One decision; a field per column of the view `decisions`.
+
+    Args:
+        kind: `redo`: the result `attempt` no longer answers; `accept`: the code with digest
+            `after` gives the numbers of the code with digest `before`.
+        key: of the cell.
+        attempt: the result.
+        component: field of the component, for `accept`.
+        before, after: digests of its code, for `accept`.
+        reason: in words.
+        decided_at: when.
+    """
+
+    kind: str
+    key: str
+    attempt: str
+    reason: str
+    decided_at: datetime
+    component: str | None = None
+    before: str | None = None
+    after: str | None = None
+
+
+def land_decisions(root: Path, decisions: Sequence[Decision]) -> Path:
+    """Write decisions as one new file. Raises LandingError."""
+    path = root / DECISIONS / f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:12]}.parquet"
+    schema = decisions_schema().with_metadata({VERSION_KEY: str(SCHEMA_VERSION)})
+    put_if_absent(path, integrity.encode(pa.Table.from_pylist([*map(asdict, decisions)], schema)))
+    return path
+
+
+def read_decisions(tables: Iterable[pa.Table]) -> tuple[Decision, ...]:
+    """Decisions as they landed."""
+    return tuple(Decision(**row) for table in tables for row in table.to_pylist())
+
+
+def redone(decisions: Iterable[Decision]) -> dict[str, str]:
+    """Attempt that no longer answers → the reason."""
+    return {one.attempt: one.reason for one in decisions if one.kind == "redo"}
+
+
+def accepted(decisions: Iterable[Decision]) -> frozenset[tuple[str, str]]:
+    """Pairs of digests of code that give the same numbers, both ways round and through others."""
+    groups: dict[str, set[str]] = {}
+    for one in decisions:
+        if one.kind == "accept" and one.before and one.after:
+            joined = groups.get(one.before, {one.before}) | groups.get(one.after, {one.after})
+            groups |= dict.fromkeys(joined, joined)
+    return frozenset((a, b) for a, group in groups.items() for b in group if a != b)

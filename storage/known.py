@@ -1,0 +1,143 @@
+"""What a store knows, as values for a judgement, and the judgements as rows for SQL."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from storage.decisions import Decision, accepted, redone
+from storage.schema import SETTINGS, TEXT, VIEWS, WHOLE, Outcome
+from storage.standing import Failures, Known, Result, judge
+
+RESULT_FIELDS = tuple(item.name for item in fields(Result) if item.name != "redo")
+FAILURE_FIELDS = ("key", "committed_at", "attempt", "error_class", "error_message")
+
+AXES_HELD_ELSEWHERE = {
+    "loss",
+    "noise",
+    "noise.kind",
+    "noise.rate",
+    "epochs",
+    *(name for name in SETTINGS if "_" not in name),
+    "learning_rate",
+    "batch_size",
+}
+"""Axes that `runs` shows in a column of the settings, or as the label."""
+
+STANDING = pa.schema(
+    [
+        pa.field("study", TEXT),
+        pa.field("position", WHOLE),
+        pa.field("standing", TEXT),
+        pa.field("reason", TEXT),
+        pa.field("attempt", TEXT),
+    ]
+)
+
+
+def read_known(attempts: Iterable[pa.Table], decisions: Iterable[Decision]) -> Known:
+    """Every result and every failure, by key. No SQL: a query may be what asks for it.
+
+    Args:
+        attempts: tables with the columns of attempts.
+    """
+    decisions = tuple(decisions)
+    results: dict[str, list[Result]] = {}
+    failed: dict[str, list[dict[str, Any]]] = {}
+    is_redone = redone(decisions)
+    for table in attempts:
+        is_failed = pc.equal(table["outcome"], Outcome.FAILED.value)
+        for row in _rows(table.filter(pc.invert(is_failed)), RESULT_FIELDS):
+            row |= {"edition": row["edition"] or 0, "redo": is_redone.get(row["attempt"])}
+            results.setdefault(row["key"], []).append(Result(**row))
+        for row in _rows(table.filter(is_failed), FAILURE_FIELDS):
+            failed.setdefault(row["key"], []).append(row)
+    newest_first = {
+        key: tuple(sorted(found, key=lambda result: -result.edition))
+        for key, found in results.items()
+    }
+    return Known(
+        newest_first,
+        {key: _failures(rows) for key, rows in failed.items()},
+        {found[0].base_key: found[0].revisions for found in newest_first.values()},
+        accepted(decisions),
+    )
+
+
+def _rows(table: pa.Table, names: Sequence[str]) -> list[dict[str, Any]]:
+    return table.select(list(names)).to_pylist() if len(table) else []
+
+
+def _failures(rows: Sequence[dict[str, Any]]) -> Failures:
+    latest = max(rows, key=lambda row: (row["committed_at"], row["attempt"]))
+    return Failures(len(rows), latest["error_class"], latest["error_message"])
+
+
+class StandingStream:
+    """Where every planned cell stands, as an Arrow stream made anew by each query that needs it."""
+
+    def __init__(self, planned: pa.Table, known: Callable[[], Known]) -> None:
+        self._planned, self._known = planned, known
+
+    def __arrow_c_schema__(self) -> Any:
+        return STANDING.__arrow_c_schema__()
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> Any:
+        batches = [self._judged()] if len(self._planned) else []
+        reader = pa.RecordBatchReader.from_batches(STANDING, batches)
+        return reader.__arrow_c_stream__(requested_schema)
+
+    def _judged(self) -> pa.RecordBatch:
+        from storage.attempt import PlannedCell
+
+        known = self._known()
+        rows = []
+        for row in self._planned.drop_columns(["axes"]).to_pylist():
+            verdict = judge(PlannedCell(**row, axes={}), known)
+            attempt = verdict.result.attempt if verdict.result else None
+            reason = verdict.reason or None
+            rows.append((row["study"], row["position"], verdict.standing.value, reason, attempt))
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        return pa.record_batch(
+            [pa.array(c, f.type) for c, f in zip(columns, STANDING, strict=True)], schema=STANDING
+        )
+
+
+def axes_columns(planned: pa.Table) -> str:
+    """The select list of `runs` for the axes that no other column holds, each after a comma.
+
+    A name is that of the axis with `_` for each dot; a column whose values are all numbers is one.
+    """
+    if not len(planned):
+        return ""
+    maps = pa.concat_arrays(planned["axes"].chunks)
+    keys, items = maps.keys, maps.items
+    taken = {column.name for column in VIEWS["runs"]}
+    text = ""
+    for axis in sorted(set(pc.unique(keys).to_pylist()) - AXES_HELD_ELSEWHERE):
+        name = re.sub(r"\W+", "_", axis).strip("_")
+        name = f"axis_{name}" if name in taken else name
+        taken.add(name)
+        value = f"axes[{_quoted(axis, chr(39))}]"
+        numbers = pc.unique(items.filter(pc.equal(keys, axis))).to_pylist()
+        if all(_is_number(number) for number in numbers):
+            value = f"try_cast({value} as double)"
+        text += f",\n    {value} as {_quoted(name, chr(34))}"
+    return text
+
+
+def _is_number(text: str | None) -> bool:
+    try:
+        float(text or "nan")
+    except ValueError:
+        return False
+    return True
+
+
+def _quoted(text: str, mark: str) -> str:
+    return mark + text.replace(mark, 2 * mark) + mark
