@@ -28,11 +28,11 @@ def test_clothing_parts_have_their_own_labels(tmp_path: Path) -> None:
     write_clothing1m(tmp_path)
     _, noisy = load_dataset(Choice("clothing1m"), tmp_path)
     assert noisy.train_labels.tolist() == [index % 14 for index in range(20)]
-    assert noisy.test_labels.tolist() == [index % 14 for index in range(28, 34)]
+    assert noisy.test_labels.tolist() == [index % 14 for index in range(38, 44)]
     choice = Choice.of("clothing1m", {"train": "clean", "test": "validation"})
     _, clean = load_dataset(choice, tmp_path)
-    assert clean.train_labels.tolist() == [index % 14 for index in range(20, 24)]
-    assert clean.test_labels.tolist() == [index % 14 for index in range(24, 28)]
+    assert clean.train_labels.tolist() == [index % 14 for index in range(20, 34)]
+    assert clean.test_labels.tolist() == [index % 14 for index in range(34, 38)]
 
 
 def test_a_key_without_a_label_is_named(tmp_path: Path) -> None:
