@@ -130,7 +130,8 @@ def _folders(split: Path) -> tuple[str, ...]:
 def _only(split: Path, ours: Sequence[str], other: Path, others: Sequence[str]) -> Iterator[str]:
     """What one split alone has, each with the name in the other split that may be meant."""
     own = [name for name in ours if name not in others]
-    alike = {name: _alike(name, others) for name in own}
+    unmatched = [name for name in others if name not in ours]
+    alike = {name: _alike(name, unmatched) for name in own}
     words = [f"{name} ({other.name} has {alike[name]})" if alike[name] else name for name in own]
     if own:
         yield f"only {split.name} has {_listing(words)}"

@@ -156,7 +156,7 @@ def _open(place: Path, progress: Progress, size: int) -> BinaryIO:
 def _read_progress(place: Path) -> Progress:
     try:
         return Progress(**json.loads((place / "progress.json").read_text()))
-    except (FileNotFoundError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError):
         return Progress()
 
 
