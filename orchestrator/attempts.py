@@ -81,7 +81,7 @@ def finished_attempt(
     task: Task, settings: LaunchSettings, started: datetime, result: TrainingResult
 ) -> Attempt:
     """The row of a run that reached its end, diverged or not."""
-    diverged = result.diverged_epoch is not None
+    diverged, matrix = result.diverged_epoch is not None, result.transition_matrix
     return Attempt(
         outcome=(Outcome.DIVERGED if diverged else Outcome.FINISHED).value,
         **_common(task, settings, started),
@@ -93,7 +93,7 @@ def finished_attempt(
         labels_are_true=result.labels_are_true,
         realized_noise_rate=result.realized_noise_rate,
         noisy_label_sha256=result.noisy_label_sha256,
-        transition_matrix=json.dumps(result.transition_matrix),
+        transition_matrix=None if matrix is None else json.dumps(matrix),
         initial_weights_sha256=result.initial_weights_sha256,
         seconds=result.seconds,
         peak_memory_bytes=result.peak_memory_bytes,

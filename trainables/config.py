@@ -105,9 +105,10 @@ class EpochRecord:
     augmentation); test figures are taken after the epoch, in evaluation mode, without logit bias.
     `train_accuracy_noisy` counts agreement with the labels trained on, `train_accuracy_clean` with
     the true ones; `memorization` is the share of wrongly labelled training images that the network
-    assigns to their wrong label (None if no label is wrong). `test_loss` is the plain training loss
-    on test data. A non-finite loss is recorded as None. A retrieval data set has CMC-1 and mean
-    average precision in place of the other test figures, and only after the last epoch.
+    assigns to their wrong label (None if no label is wrong). Both of the latter are None where the
+    data set's own labels are not known to be true. `test_loss` is the plain training loss on test
+    data. A non-finite loss is recorded as None. A retrieval data set has CMC-1 and mean average
+    precision in place of the other test figures, and only after the last epoch.
     """
 
     epoch: int
@@ -137,7 +138,8 @@ class TrainingResult:
         noisy_label_sha256: digest of the label vector that was trained on (int64, little endian).
         realized_noise_rate: share of training labels that differ from the true ones; None where
             the data set's own labels are not known to be true.
-        transition_matrix: [K, K] row-wise shares of true class (row) given label (column).
+        transition_matrix: [K, K] row-wise shares of true class (row) given label (column); None
+            where the true ones are not known.
         initial_weights_sha256: digest of the initial weights, equal for all losses at one seed.
         device: human name of the device.
         seconds: wall time of the whole run, all attempts' training epochs included.
@@ -160,7 +162,7 @@ class TrainingResult:
     num_classes: int
     noisy_label_sha256: str
     realized_noise_rate: float | None
-    transition_matrix: tuple[tuple[float, ...], ...] = field(repr=False)
+    transition_matrix: tuple[tuple[float, ...], ...] | None = field(repr=False)
     initial_weights_sha256: str
     device: str
     seconds: float

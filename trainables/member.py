@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +122,8 @@ class Member:
         if not (is_finite and math.isfinite(sums["loss"] + (test.loss or 0.0))):
             self._diverge(seconds)
         else:
-            self.records.append(_record(epoch, rate, sums, test, seconds))
+            record = _record(epoch, rate, sums, test, seconds)
+            self.records.append(record if self._info.labels_are_true else _without_truth(record))
         return self.records[epoch - 1]
 
     def _diverge(self, seconds: float) -> None:
@@ -137,7 +138,7 @@ class Member:
                     learning_rate=self.learning_rate,
                     train_loss=None,
                     train_accuracy_noisy=1 / num_classes,
-                    train_accuracy_clean=1 / num_classes,
+                    train_accuracy_clean=1 / num_classes if self._info.labels_are_true else None,
                     memorization=None,
                     test_accuracy=1 / num_classes if classifies else None,
                     test_top5_accuracy=min(TOP, num_classes) / num_classes if classifies else None,
@@ -193,6 +194,11 @@ def _record(
         test_cmc1=test.cmc1,
         test_map=test.mean_average_precision,
     )
+
+
+def _without_truth(record: EpochRecord) -> EpochRecord:
+    """`record` without what is measured against true labels, for data where nobody knows them."""
+    return replace(record, train_accuracy_clean=None, memorization=None)
 
 
 def _weights_sha256(network: nn.Module) -> str:

@@ -198,7 +198,7 @@ class Run:
 
     def _result(self, member: Member) -> TrainingResult:
         true, given = self.data.train_labels.cpu(), member.given.cpu()
-        num_classes = self.data.info.num_classes
+        num_classes, is_known = self.data.info.num_classes, self.data.info.labels_are_true
         return TrainingResult(
             config=member.config,
             epochs=tuple(member.records),
@@ -206,9 +206,10 @@ class Run:
             num_parameters=member.num_parameters,
             num_classes=num_classes,
             noisy_label_sha256=labels_sha256(given),
-            realized_noise_rate=realized_rate(true, given),
-            transition_matrix=transition_matrix(true, given, num_classes),
+            realized_noise_rate=realized_rate(true, given) if is_known else None,
+            transition_matrix=transition_matrix(true, given, num_classes) if is_known else None,
             initial_weights_sha256=member.initial_weights_sha256,
+            labels_are_true=is_known,
             device=_device_name(self.device),
             seconds=member.seconds,
             peak_memory_bytes=_peak_memory_bytes(self.device),

@@ -71,7 +71,8 @@ def check_dataset(
 ) -> None:
     """Count a data set and look for every file; exit code 4 if anything is missing or damaged.
 
-    Nothing is downloaded. Images in files of their own are looked for, not decoded.
+    Nothing is downloaded. Images in files of their own are looked for and their bit depth is read;
+    they are not decoded.
     """
     info, arrays = opened(name, settings, data_root)
     show(count_lines(info, arrays))
@@ -142,7 +143,8 @@ def count_lines(info: DatasetInfo, arrays: ImageArrays) -> Iterator[str]:
 
 
 def problems_of(info: DatasetInfo, arrays: ImageArrays) -> Iterator[str]:
-    """Where counts differ from the published ones, and files that are not there."""
+    """Counts that differ from the published ones, files that are not there or cannot be read."""
+    from trainables.datasets.checking import unknown_depths
     from trainables.datasets.image_files import ImageFiles
 
     expected: Mapping[str, int | None] = {"training": info.num_train, "test": info.num_test}
@@ -151,7 +153,12 @@ def problems_of(info: DatasetInfo, arrays: ImageArrays) -> Iterator[str]:
         count = expected[split]
         if count and len(images) != count:
             yield f"{info.name}: {count:,} {split} images were published, {len(images):,} are here"
-        if isinstance(images, ImageFiles) and (missing := images.missing()):
+        if not isinstance(images, ImageFiles):
+            continue
+        if missing := images.missing():
             more = f" and {len(missing) - MOST_NAMES:,} more" if len(missing) > MOST_NAMES else ""
             named = ", ".join(missing[:MOST_NAMES])
             yield f"{info.name}: {split} images missing in {images.folder}: {named}{more}"
+        if refused := list(unknown_depths(images, range(len(images)))):
+            more = f" ({len(refused):,} such {split} images)" if len(refused) > 1 else ""
+            yield f"{info.name}: {refused[0]}{more}"

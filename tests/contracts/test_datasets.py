@@ -8,6 +8,7 @@ import pytest
 
 from trainables.config import Choice
 from trainables.datasets import DATASETS, DatasetError, dataset_info, load_dataset, locate
+from trainables.datasets.content import data_digests, split_sha256
 
 NEEDED = {
     "parquet": {"path": "mine", "like": "cifar10"},
@@ -72,3 +73,15 @@ def test_without_files_it_loads_or_says_what_to_put_where(choice: Choice, tmp_pa
     assert all(sentence in text for sentence in presence.accepted) and presence.accepted
     assert str(tmp_path) in text and "ORCHESTRATOR_DATA" in text and "\n" not in text
     assert not list(tmp_path.iterdir()), "a load that failed left something behind"
+
+
+@pytest.mark.parametrize("choice", CHOICES, ids=IDS)
+def test_without_files_there_is_a_digest_or_none(choice: Choice, tmp_path: Path) -> None:
+    small = choice.replace(train_size=20, test_size=10)
+    digests = data_digests(small, tmp_path)
+    assert (digests is None) == bool(locate(choice, tmp_path).missing)
+    if digests is None:
+        return
+    _, arrays = load_dataset(small, tmp_path)
+    assert digests.train == split_sha256(arrays.train_images, arrays.train_labels)
+    assert digests.test == split_sha256(arrays.test_images, arrays.test_labels, arrays.retrieval)

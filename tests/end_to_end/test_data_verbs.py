@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from orchestrator.cli import app
-from tests.trainables.datasets.layouts import write_webvision
+from tests.trainables.datasets.layouts import write_class_folders, write_webvision
 
 
 @pytest.fixture
@@ -78,3 +80,25 @@ def test_an_unknown_name_is_one_line(run, tmp_path: Path) -> None:
     unknown = run("check", "cifar1", "--data-root", tmp_path)
     assert unknown.exit_code == 2
     assert "did you mean" in unknown.output or "cifar10" in unknown.output
+
+
+FOLDER = ("folder", "--set", "path=mine", "--set", "num_classes=3", "--set", "size=32")
+
+
+def test_classes_that_differ_are_one_line(run, tmp_path: Path) -> None:
+    folder = write_class_folders(tmp_path)
+    assert run("check", *FOLDER, "--data-root", tmp_path).exit_code == 0
+    (folder / "val" / "cat").rename(folder / "val" / "Cat")
+    checked = run("check", *FOLDER, "--data-root", tmp_path)
+    assert checked.exit_code == 4
+    assert "only train has cat (val has Cat)" in checked.output
+    assert len(checked.output.splitlines()) == 1
+
+
+def test_depths_that_cannot_be_read_are_named_and_counted(run, tmp_path: Path) -> None:
+    folder = write_class_folders(tmp_path)
+    for name in ("x", "y"):
+        Image.fromarray(np.zeros((8, 8), np.float32)).save(folder / "val" / "ant" / f"{name}.tif")
+    checked = run("check", *FOLDER, "--data-root", tmp_path)
+    assert checked.exit_code == 4
+    assert "x.tif holds floats" in checked.output and "(2 such test images)" in checked.output

@@ -17,6 +17,7 @@ from orchestrator.trial import HANG_EXIT_CODE, INTERRUPTED, Ended, checkpoint_pa
 from storage import Store
 from storage.attempt import Attempt
 from storage.schema import CURVES, SCALARS
+from tests.trainables.datasets.layouts import write_class_folders
 from trainables import catalog
 from trainables.catalog import build_config
 
@@ -74,6 +75,21 @@ def test_a_cell_lands_whole_and_its_checkpoint_goes(settings: LaunchSettings) ->
     assert epochs == (2,)
     assert not checkpoint_path(Path(settings.store), given.key).exists()
     assert {column.name for column in CURVES} >= {"memorization", "epoch_seconds"}
+
+
+def test_what_is_measured_against_unknown_labels_is_null(
+    settings: LaunchSettings, tmp_path: Path
+) -> None:
+    write_class_folders(tmp_path)
+    folder = {"name": "folder", "path": "mine", "num_classes": 3, "size": 8}
+    given = task(dataset=folder, batch_size=4, augmentation=[])
+    assert run_cells([given], settings) == [Ended(given.key, "finished")]
+    store = Store(settings.store)
+    columns = "realized_noise_rate, transition_matrix, train_accuracy_clean, memorization"
+    (row,) = store.rows(f"select labels_are_true, noise_rate, {columns} from cells")
+    assert row == (False, 0.5, None, None, None, None)
+    (counted,) = store.rows("select count(train_accuracy_clean), count(test_accuracy) from epochs")
+    assert counted == (0, 2)
 
 
 def test_a_second_run_of_a_cell_changes_nothing(settings: LaunchSettings) -> None:

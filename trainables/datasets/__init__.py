@@ -81,6 +81,7 @@ class ImageArrays:
     """Images uint8 [N, H, W, C], in memory or in files, and labels int64 [N] of both splits.
 
     A retrieval data set has a split of tracklets; its test labels are positions of tracklets.
+    Names of the classes are given where only the files have them; they replace those of the info.
     """
 
     train_images: NDArray[np.uint8] | ImageFiles
@@ -88,6 +89,7 @@ class ImageArrays:
     test_images: NDArray[np.uint8] | ImageFiles
     test_labels: NDArray[np.int64]
     retrieval: RetrievalSplit | None = None
+    class_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -156,17 +158,20 @@ def load_dataset(choice: Choice, data_root: Path) -> tuple[DatasetInfo, ImageArr
     dataset = DATASETS.build(choice)
     arrays = dataset.load(data_root)
     info = _with_statistics(dataset.info, arrays.train_images)
+    if arrays.class_names:
+        info = replace(info, class_names=arrays.class_names)
     _check_split(info, "training", arrays.train_images, arrays.train_labels)
     if not info.is_retrieval:
         _check_split(info, "test", arrays.test_images, arrays.test_labels)
+        _check_test_classes(info, arrays)
     train = _evenly(arrays.train_labels, choice, "train_size")
     test = _evenly(arrays.test_labels, choice, "test_size")
-    return info, ImageArrays(
-        arrays.train_images[train],
-        arrays.train_labels[train],
-        arrays.test_images[test],
-        arrays.test_labels[test],
-        arrays.retrieval,
+    return info, replace(
+        arrays,
+        train_images=arrays.train_images[train],
+        train_labels=arrays.train_labels[train],
+        test_images=arrays.test_images[test],
+        test_labels=arrays.test_labels[test],
     )
 
 
@@ -251,4 +256,17 @@ def _check_split(
         raise DatasetError(
             f"{info.name}: {split} labels run from {labels.min()} to {labels.max()}, "
             f"expected 0 to {info.num_classes - 1}"
+        )
+
+
+def _check_test_classes(info: DatasetInfo, arrays: ImageArrays) -> None:
+    """Raise DatasetError if a class is tested of which no image is trained on."""
+    unknown = np.setdiff1d(arrays.test_labels, arrays.train_labels)
+    if len(unknown):
+        first = int(unknown[0])
+        named = info.class_names[first] if first < len(info.class_names) else f"class {first}"
+        more = f" and {len(unknown) - 1} more classes" if len(unknown) > 1 else ""
+        raise DatasetError(
+            f"{info.name}: there are test images of class {first} ({named}){more}, "
+            "of which there is no training image"
         )

@@ -1,7 +1,7 @@
 """Decoded once: arrays of a data set as `.npy` files, memory mapped by every later run.
 
 The cache lies in `.arrays` below the data root, or where `ORCHESTRATOR_CACHE` says, or in the
-user's cache folder if the data root is read-only. An entry is keyed by place, name, size and time
+user's cache folder if the data root is read-only. An entry is keyed by place, name, size and times
 of the source files, made under a lock and put in place by one rename. `SHA256SUMS` holds the
 digests of its files; an entry that does not match them is decoded again. Knows no file format.
 """
@@ -20,9 +20,12 @@ import numpy as np
 from filelock import FileLock
 
 from trainables.datasets import DatasetError, ImageArrays
+from trainables.datasets.file_state import state_of
 
 DIGESTS = "SHA256SUMS"
-LAYOUT_VERSION = 1
+LAYOUT_VERSION = 2
+"""Raised when the same files are decoded to other arrays."""
+
 ARRAY_FILES = ("train_images.npy", "train_labels.npy", "test_images.npy", "test_labels.npy")
 
 
@@ -85,11 +88,14 @@ def _digests(folder: Path) -> str:
 
 
 def _fingerprint(sources: Sequence[Path]) -> str:
-    facts = [
-        (str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns)
-        for path in sorted(sources)
-    ]
+    facts = [_facts(path) for path in sorted(sources)]
     return hashlib.sha256(repr((LAYOUT_VERSION, facts)).encode()).hexdigest()[:16]
+
+
+def _facts(path: Path) -> tuple[str, int, int, int]:
+    """Without the inode's number, which some network file systems draw anew at each mount."""
+    state = state_of(path)
+    return (str(path.resolve()), state.size, state.mtime_ns, state.ctime_ns)
 
 
 def cache_root(data_root: Path) -> Path:

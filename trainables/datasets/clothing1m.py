@@ -66,6 +66,7 @@ class Clothing1M:
             class_names=CLASSES,
             num_train=COUNTS[self.train],
             num_test=COUNTS[self.test],
+            labels_are_true=self.train == "clean",
             licence="research only",
             origin="on request",
         )

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from trainables.datasets import DatasetError, ImageArrays
+from trainables.datasets.bit_depth import eight_bits
 
 IMAGE_COLUMNS = ("image", "img")
 LABEL_COLUMNS = ("label", "fine_label")
@@ -82,8 +83,8 @@ def _batches(shard: Path) -> Iterator[tuple[list[Any], NDArray[np.int64]]]:
 
     try:
         table = pq.ParquetFile(shard)
-        image = _column(table.schema_arrow.names, IMAGE_COLUMNS, shard)
-        label = _column(table.schema_arrow.names, LABEL_COLUMNS, shard)
+        image = column_of(table.schema_arrow.names, IMAGE_COLUMNS, shard)
+        label = column_of(table.schema_arrow.names, LABEL_COLUMNS, shard)
         for batch in table.iter_batches(ROWS_PER_BATCH, columns=[image, label]):
             labels = batch.column(label).to_numpy(zero_copy_only=False)
             if not np.issubdtype(labels.dtype, np.integer):
@@ -93,7 +94,8 @@ def _batches(shard: Path) -> Iterator[tuple[list[Any], NDArray[np.int64]]]:
         raise DatasetError(f"{shard} cannot be read: {error}") from error
 
 
-def _column(names: Sequence[str], accepted: Sequence[str], shard: Path) -> str:
+def column_of(names: Sequence[str], accepted: Sequence[str], shard: Path) -> str:
+    """The first accepted name that a table has. Raises DatasetError."""
     for name in accepted:
         if name in names:
             return name
@@ -113,8 +115,10 @@ def _decode(value: Any, mode: str, shard: Path) -> NDArray[np.uint8]:
     content = value.get("bytes") if isinstance(value, dict) else value
     if not isinstance(content, bytes):
         raise DatasetError(f"{shard} holds a row without the bytes of an image")
+    name = value.get("path") if isinstance(value, dict) else None
+    origin = f"{shard}: {name}" if name else f"{shard}: an image"
     try:
         with Image.open(io.BytesIO(content)) as image:
-            return np.asarray(image.convert(mode))
+            return np.asarray(eight_bits(image, origin).convert(mode))
     except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError) as error:
         raise DatasetError(f"{shard} holds an image that cannot be decoded: {error}") from error

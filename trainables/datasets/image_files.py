@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from trainables.datasets import DatasetError
+from trainables.datasets.bit_depth import eight_bits
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Per channel of images scaled to [0, 1], as all networks for large images take them."""
@@ -109,14 +110,16 @@ def blank(size: int) -> NDArray[np.uint8]:
 def decode(path: Path, size: int, fit: Fit = "square") -> NDArray[np.uint8] | None:
     """uint8 [size, size, 3]: RGB, scaled; None if broken.
 
-    Grey, palette and CMYK images become RGB. A JPEG of at least twice the size that is needed is
-    decoded at half of it, a quarter, … Raises DatasetError if there is no such file.
+    Grey, palette and CMYK images become RGB, transparency is left out, 16 bits become 8
+    (`bit_depth`). A JPEG of at least twice the size that is needed is decoded at half of it, a
+    quarter, … Raises DatasetError if there is no such file, or nobody knows its white level.
     """
     try:
         with Image.open(path) as image:
             scale = size / min(image.size)
             image.draft(None, (math.ceil(image.width * scale), math.ceil(image.height * scale)))
-            pixels = image if image.mode == "RGB" else image.convert("RGB")
+            levels = eight_bits(image, path)
+            pixels = levels if levels.mode == "RGB" else levels.convert("RGB")
             box = _square(*pixels.size) if fit == "square" else (0, 0, *pixels.size)
             return np.array(pixels.resize((size, size), Image.Resampling.BILINEAR, box))
     except FileNotFoundError as error:

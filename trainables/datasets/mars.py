@@ -73,6 +73,7 @@ class MARS:
             num_train=509_914 if self.identities == 625 else None,
             num_test=681_089 if self.identities == 625 else None,
             is_retrieval=True,
+            labels_are_true=False,
             licence="research only",
             origin="on request",
         )

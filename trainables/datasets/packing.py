@@ -1,7 +1,8 @@
 """Image files → one file of equal uint8 images, written once, memory mapped ever after.
 
 Worth its room where many epochs are trained: a packed image is a copy of bytes, a JPEG a
-millisecond or two of a core. Packing can be interrupted and goes on where it stopped.
+millisecond or two of a core. Packing can be interrupted and goes on where it stopped. Packed images
+stand for their files only as long as these have the sizes and times that they had.
 """
 
 from __future__ import annotations
@@ -21,7 +22,11 @@ from filelock import FileLock
 from trainables.datasets import DatasetError
 from trainables.datasets.array_cache import cache_root
 from trainables.datasets.file_list import FileList
+from trainables.datasets.file_state import state_of
 from trainables.datasets.image_files import Broken, Fit, ImageFiles, blank, decode
+
+PACKED_VERSION = 2
+"""Raised when the same files are decoded to other bytes."""
 
 CHUNK = 512
 """Images between two notes of the progress."""
@@ -34,10 +39,12 @@ class Progress:
     Args:
         num_done: images in the file, the first ones of the list.
         broken: names of those that could not be decoded; they are blank.
+        sources: digest of the state of all files when packing began.
     """
 
     num_done: int = 0
     broken: list[str] = field(default_factory=list)
+    sources: str = ""
 
 
 def image_files(
@@ -53,7 +60,7 @@ def image_files(
     files = ImageFiles.of(folder, listed.paths, size, on_broken, fit)
     place = _place(files, data_root)
     progress = _read_progress(place)
-    if progress.num_done < len(files):
+    if progress.num_done < len(files) or progress.sources != _sources(files):
         return files
     pixels = np.memmap(place / "images.u8", np.uint8, mode="r", shape=files.shape)
     return replace(files, pixels=pixels, broken=set(progress.broken))
@@ -86,7 +93,9 @@ def packed_bytes(files: ImageFiles) -> int:
 
 
 def _pack(files: ImageFiles, place: Path) -> Iterator[int]:
-    progress = _read_progress(place)
+    progress, sources = _read_progress(place), _sources(files)
+    if progress.sources != sources:  # a file was replaced since: none of it counts
+        progress = Progress(sources=sources)
     with ThreadPoolExecutor(os.cpu_count()) as pool, _open(place, progress, files.size) as file:
         while progress.num_done < len(files):
             names = files.names[progress.num_done : progress.num_done + CHUNK]
@@ -120,6 +129,22 @@ def _place(files: ImageFiles, data_root: Path) -> Path:
     return cache_root(data_root) / f"packed-{files.size}-{digest.hexdigest()[:16]}"
 
 
+def _sources(files: ImageFiles) -> str:
+    """Digest of the state of all files, by which a replaced image is seen.
+
+    Only what a copy of the folder keeps enters it, so that packed images may be copied too. A file
+    that is missing has a state of its own.
+    """
+    digest = hashlib.sha256(f"{PACKED_VERSION}".encode())
+    for name in files.names:
+        try:
+            state = state_of(files.folder / name)
+            digest.update(f" {state.size} {state.mtime_ns}".encode())
+        except FileNotFoundError:
+            digest.update(b" missing")
+    return digest.hexdigest()
+
+
 def _open(place: Path, progress: Progress, size: int) -> BinaryIO:
     """The file, cut to what was noted: bytes of an interrupted chunk go."""
     path = place / "images.u8"
@@ -131,7 +156,7 @@ def _open(place: Path, progress: Progress, size: int) -> BinaryIO:
 def _read_progress(place: Path) -> Progress:
     try:
         return Progress(**json.loads((place / "progress.json").read_text()))
-    except (FileNotFoundError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError):
         return Progress()
 
 

@@ -42,6 +42,7 @@ class Synthetic:
             num_train=self.images,
             num_test=max(1, self.images // 2),
             is_retrieval=False,
+            labels_are_true=True,
             licence="",
             origin="drawn",
         )

@@ -51,6 +51,7 @@ class WebVision:
             std=IMAGENET_STD,
             class_names=tuple(f"class {index}" for index in range(self.classes)),
             num_test=50 * self.classes,
+            labels_are_true=False,
             licence="research only",
             origin="on request",
         )

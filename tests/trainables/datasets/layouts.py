@@ -50,7 +50,7 @@ def write_clothing1m(root: Path, *, num_train: int = 20, num_test: int = 6) -> P
     keys: dict[str, list[str]] = {"noisy_train": [], "clean_train": [], "clean_val": []}
     keys["clean_test"] = []
     labels: dict[str, list[str]] = {"noisy": [], "clean": []}
-    counts = {"noisy_train": num_train, "clean_train": 4, "clean_val": 4, "clean_test": num_test}
+    counts = {"noisy_train": num_train, "clean_train": 14, "clean_val": 4, "clean_test": num_test}
     index = 0
     for part, count in counts.items():
         for _ in range(count):

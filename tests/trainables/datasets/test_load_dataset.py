@@ -134,6 +134,19 @@ def test_arrays_that_contradict_the_facts_are_refused(register, change, words) -
         load_dataset(Choice("given"), Path())
 
 
+def test_a_class_that_is_only_tested_is_an_error(register) -> None:
+    register(replace(given_arrays(), train_labels=np.zeros(12, np.int64)))
+    with pytest.raises(DatasetError, match=r"test images of class 1 \(b\) and 1 more classes, of"):
+        load_dataset(Choice("given"), Path())
+
+
+def test_names_that_the_files_have_replace_those_of_the_facts(register) -> None:
+    register(replace(given_arrays(), class_names=("x", "y", "z")))
+    assert load_dataset(Choice.of("given", train_size=3), Path())[0].class_names == ("x", "y", "z")
+    register(given_arrays())
+    assert load_dataset(Choice("given"), Path())[0].class_names == ("a", "b", "c")
+
+
 def test_data_root_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ORCHESTRATOR_DATA", "/somewhere")
     assert default_data_root() == Path("/somewhere")

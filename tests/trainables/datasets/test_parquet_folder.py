@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 from typing import Any
 
@@ -158,3 +159,58 @@ def test_parameters_that_do_not_fit_are_named(parameters: dict[str, Any], key: s
     with pytest.raises(ParameterError) as caught:
         dataset_info(Choice.of("parquet", **parameters))
     assert caught.value.key == key
+
+
+def put_named(root: Path, split: str, names: list[str], shape: tuple[int, ...] = (8, 6, 3)) -> None:
+    """A table that declares its classes as hubs do."""
+    images = [encode(RNG.integers(0, 256, shape, dtype=np.uint8)) for _ in names]
+    features = {"label": {"names": names, "_type": "ClassLabel"}, "image": {"_type": "Image"}}
+    table = pa.table({"image": images, "label": list(range(len(names)))})
+    metadata = {b"huggingface": json.dumps({"info": {"features": features}})}
+    (root / "mine").mkdir(exist_ok=True)
+    pq.write_table(table.replace_schema_metadata(metadata), root / "mine" / f"{split}.parquet")
+
+
+def test_declared_classes_become_the_names(tmp_path: Path) -> None:
+    for split in ("train", "test"):
+        put_named(tmp_path, split, ["ant", "bee", "cat"])
+    assert load_dataset(CHOICE, tmp_path)[0].class_names == ("ant", "bee", "cat")
+
+
+@pytest.mark.parametrize("names", [["bee", "ant", "cat"], ["ant", "Bee", "cat"], ["ant", "bee"]])
+def test_two_splits_that_number_classes_differently_are_refused(
+    tmp_path: Path, names: list[str]
+) -> None:
+    put_named(tmp_path, "train", ["ant", "bee", "cat"])
+    put_named(tmp_path, "test", names)
+    words = r"train\.parquet and .*test\.parquet number the classes differently: class \d is"
+    with pytest.raises(DatasetError, match=words):
+        load_dataset(CHOICE, tmp_path)
+
+
+def test_another_number_of_declared_classes_is_refused(tmp_path: Path) -> None:
+    for split in ("train", "test"):
+        put_named(tmp_path, split, ["ant", "bee"])
+    with pytest.raises(DatasetError, match="have 2 classes, num_classes is 3"):
+        load_dataset(CHOICE, tmp_path)
+
+
+def test_names_of_what_it_is_like_in_another_order_are_refused(tmp_path: Path) -> None:
+    like = list(dataset_info(Choice("fashion-mnist")).class_names)
+    choice = Choice.of("parquet", path="mine", like="fashion-mnist")
+    spelled = [name.title().replace("/", " / ") for name in like]
+    for split in ("train", "test"):
+        put_named(tmp_path, split, spelled, (28, 28))
+    assert load_dataset(choice, tmp_path)[0].class_names == tuple(like)
+    for split in ("train", "test"):
+        put_named(tmp_path, split, sorted(spelled), (28, 28))
+    with pytest.raises(DatasetError, match="class 0 is Ankle Boot, not T-shirt/top"):
+        load_dataset(choice, tmp_path)
+
+
+@pytest.mark.parametrize("metadata", [b"{", b"[]", b"{}", b'{"info": {"features": {"label": 1}}}'])
+def test_metadata_of_another_kind_say_nothing(tmp_path: Path, metadata: bytes) -> None:
+    put(tmp_path, colour_images(3))
+    path = tmp_path / "mine" / "test.parquet"
+    pq.write_table(pq.read_table(path).replace_schema_metadata({b"huggingface": metadata}), path)
+    assert load_dataset(CHOICE, tmp_path)[0].class_names == ("class 0", "class 1", "class 2")
