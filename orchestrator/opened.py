@@ -8,10 +8,11 @@ from pathlib import Path
 
 from orchestrator.cell import StudyCell
 from orchestrator.grid import expand
-from orchestrator.phases import Pick, pick_values
+from orchestrator.phases import Outcomes, Pick, pick_values
 from orchestrator.plan import Plan, make_plan
 from orchestrator.source import Source, load_source
 from orchestrator.study import Phase, Study, parse_study, smoke_form
+from storage.schema import Outcome
 from storage.store import Store
 from trainables import catalog
 
@@ -60,7 +61,10 @@ def plan_study(opened: OpenedStudy, store_root: Path) -> Plan:
 def decide(name: str, phase: Phase, cells: Sequence[StudyCell], store: Store) -> Picks:
     """The picks of a phase, for those groups whose cells all have results."""
     keys = [entry.cell.key for entry in cells if entry.phase == name and entry.cell]
+    diverged = {state.key for state in store.states() if state.outcome == Outcome.DIVERGED}
     return {
-        (name, pick): pick_values(name, rule, cells, store.curves(keys, rule.metric))
+        (name, pick): pick_values(
+            name, rule, cells, Outcomes(store.curves(keys, rule.metric), diverged)
+        )
         for pick, rule in phase.pick.items()
     }

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from storage.attempt import PickRecord, PlannedCell, StudyRecord
-from storage.reporting.selection import Curve
+from storage.reporting.selection import Curve, countable, select
+from storage.reporting.spec import TableSpec
 from storage.schema import Outcome
 
 AT_CHANCE = "select key from cells where at_chance"
@@ -104,6 +105,11 @@ class Evidence:
         if state is not None:
             return Status(state.outcome)
         return Status.STALE if cell.base_key in self.bases else Status.MISSING
+
+    def number(self, key: str, status: Status, spec: TableSpec) -> float | None:
+        """A run's number in a table, by the table's rule; None where it is undefined."""
+        curve = self.curves[spec.value].get(key, ())
+        return select(countable(curve, is_diverged=status is Status.DIVERGED), spec)
 
 
 def gather(results: Results, planned: Iterable[PlannedCell], metrics: Iterable[str]) -> Evidence:
