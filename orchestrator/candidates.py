@@ -6,7 +6,7 @@ out; knows no results.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,7 +67,9 @@ def groups_of(
     return groups
 
 
-def check_pick(phase: str, rule: PickRule, cells: Iterable[StudyCell]) -> None:
+def check_pick(
+    phase: str, rule: PickRule, cells: Iterable[StudyCell], companions: Collection[str] = ()
+) -> None:
     """Whether the groups that wait for no other pick can be compared. Raises PickError."""
     ready = {
         key: members
@@ -76,15 +78,23 @@ def check_pick(phase: str, rule: PickRule, cells: Iterable[StudyCell]) -> None:
     }
     _check_fields(rule, [member for members in ready.values() for member in members])
     for key, members in ready.items():
-        find_candidates(rule, key, members)
+        find_candidates(rule, key, members, companions)
 
 
 def find_candidates(
-    rule: PickRule, key: tuple[str, ...], members: Sequence[StudyCell]
+    rule: PickRule,
+    key: tuple[str, ...],
+    members: Sequence[StudyCell],
+    companions: Collection[str] = (),
 ) -> Candidates:
-    """What one group compares. Raises PickError."""
+    """What one group compares. Raises PickError.
+
+    Args:
+        companions: fields picked by the same rule; one that each value has its own of is no
+            setting, but a part of the value.
+    """
     group = dict(zip(rule.by, key, strict=True))
-    spanned = _spanned(members, rule.field)
+    spanned = _spanned(members, rule.field, companions)
     tried: dict[str, dict[int, dict[Setting, StudyCell]]] = {}
     for member in members:
         setting = tuple(member.axes.get(name, "") for name in spanned)
@@ -115,8 +125,10 @@ def _check_fields(rule: PickRule, members: Sequence[StudyCell]) -> None:
         raise PickError(f"no cell has a field '{rule.field}'", "field", nearest(rule.field, known))
 
 
-def _spanned(members: Sequence[StudyCell], field: str) -> tuple[str, ...]:
-    """Fields that vary within a group beside the picked one and its own parameters."""
+def _spanned(
+    members: Sequence[StudyCell], field: str, companions: Collection[str]
+) -> tuple[str, ...]:
+    """Fields that vary within a group beside the picked one and what belongs to its values."""
     names = dict.fromkeys(name for member in members for name in member.axes)
     return tuple(
         name
@@ -124,7 +136,14 @@ def _spanned(members: Sequence[StudyCell], field: str) -> tuple[str, ...]:
         if name != field
         and not name.startswith(f"{field}.")
         and len({member.axes.get(name) for member in members}) > 1
+        and not (name in companions and _follows(members, name, field))
     )
+
+
+def _follows(members: Sequence[StudyCell], name: str, field: str) -> bool:
+    """Whether each value of `field` stands with one value of `name` alone."""
+    pairs = {(member.axes[field], member.axes.get(name)) for member in members}
+    return len(pairs) == len({value for value, _ in pairs})
 
 
 def _common_settings(

@@ -231,7 +231,7 @@ def _check_picks(study: Study, source: Source, cells: list[StudyCell]) -> None:
     for name, phase in study.stages.items():
         for pick, rule in phase.pick.items():
             try:
-                check_pick(name, rule, cells)
+                check_pick(name, rule, cells, phase.companions(rule))
             except PickError as error:
                 key = () if error.key is None else (error.key,)
                 path = ("phases", name, "pick", pick, *key)

@@ -64,7 +64,11 @@ def decide(name: str, phase: Phase, cells: Sequence[StudyCell], store: Store) ->
     diverged = {state.key for state in store.states() if state.outcome == Outcome.DIVERGED}
     return {
         (name, pick): pick_values(
-            name, rule, cells, Outcomes(store.curves(keys, rule.metric), diverged)
+            name,
+            rule,
+            cells,
+            Outcomes(store.curves(keys, rule.metric), diverged),
+            phase.companions(rule),
         )
         for pick, rule in phase.pick.items()
     }

@@ -76,11 +76,18 @@ class Pick:
 
 
 def pick_values(
-    phase: str, rule: PickRule, cells: Sequence[StudyCell], outcomes: Outcomes
+    phase: str,
+    rule: PickRule,
+    cells: Sequence[StudyCell],
+    outcomes: Outcomes,
+    companions: Collection[str] = (),
 ) -> tuple[Pick, ...]:
     """One pick for each group of `phase` that is complete; incomplete groups are left out.
 
     Raises PickError, of which a study that was expanded is free.
+
+    Args:
+        companions: fields picked by the same rule (`Phase.companions`).
     """
     complete = {
         key: members
@@ -88,7 +95,7 @@ def pick_values(
         if all(member.cell and member.cell.key in outcomes.curves for member in members)
     }
     return tuple(
-        _pick(find_candidates(rule, key, members), rule, outcomes)
+        _pick(find_candidates(rule, key, members, companions), rule, outcomes)
         for key, members in complete.items()
     )
 

@@ -129,6 +129,12 @@ class Phase(Block):
     skip: tuple[Skip, ...] = ()
     pick: dict[str, PickRule] = Field(default_factory=dict)
 
+    def companions(self, rule: PickRule) -> frozenset[str]:
+        """Fields that other picks choose by the same rule; where they advance together with its
+        own field, as in a zip, one choice is made for all of them."""
+        same = (r for r in self.pick.values() if r.model_copy(update={"field": rule.field}) == rule)
+        return frozenset(r.field for r in same) - {rule.field}
+
 
 class Study(Model):
     """One study file. `phases` replaces `grid`, `zip`, `blocks` and `skip` at the top."""
