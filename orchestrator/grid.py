@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from orchestrator.candidates import PickError, check_pick
 from orchestrator.cell import Catalog, Cell, StudyCell, make_cell
 from orchestrator.phases import Pick
 from orchestrator.source import KeyPath, Source
@@ -44,6 +45,7 @@ def expand(
                 # Two blocks may ask for the same cell; it stands once.
                 cells.setdefault((name, seed, frozenset(cell.axes.items())), cell)
     _check_table_fields(study, source, list(cells.values()))
+    _check_picks(study, source, list(cells.values()))
     if study.resources.asks_for_stacks:
         _check_stacks(source, list(cells.values()))
     return tuple(cells.values())
@@ -222,6 +224,18 @@ def _check_stacks(source: Source, cells: list[StudyCell]) -> None:
                 "'auto' stacks where it is possible",
                 ("resources", "stack"),
             )
+
+
+def _check_picks(study: Study, source: Source, cells: list[StudyCell]) -> None:
+    """Each pick compares values that can be compared. Raises StudyError."""
+    for name, phase in study.stages.items():
+        for pick, rule in phase.pick.items():
+            try:
+                check_pick(name, rule, cells, phase.companions(rule))
+            except PickError as error:
+                key = () if error.key is None else (error.key,)
+                path = ("phases", name, "pick", pick, *key)
+                raise source.error(str(error), path, error.nearest) from None
 
 
 def _check_table_fields(study: Study, source: Source, cells: list[StudyCell]) -> None:

@@ -9,10 +9,11 @@ from pathlib import Path
 from orchestrator.cell import StudyCell
 from orchestrator.expectations import Expectations
 from orchestrator.grid import expand
-from orchestrator.phases import Pick, pick_values
+from orchestrator.phases import Outcomes, Pick, pick_values
 from orchestrator.plan import Plan, make_plan
 from orchestrator.source import Source, load_source
 from orchestrator.study import Phase, Study, parse_study, smoke_form
+from storage.schema import Outcome
 from storage.store import Store
 from trainables import catalog
 
@@ -77,10 +78,13 @@ def decide(name: str, phase: Phase, plan: Plan, store: Store) -> Picks:
     """The picks of a phase, for those groups whose cells all have results."""
     cells = [cell for cell, _ in plan.entries]
     wanted = {cell.cell.key for cell in cells if cell.phase == name and cell.cell}
-    answers = {key: result.attempt for key, result in plan.answers.items() if key in wanted}
+    answers = {key: result for key, result in plan.answers.items() if key in wanted}
+    attempts = {key: result.attempt for key, result in answers.items()}
+    diverged = {key for key, result in answers.items() if result.outcome == Outcome.DIVERGED}
     picks: Picks = {}
     for pick, rule in phase.pick.items():
-        curves = store.curves(answers.values(), rule.metric)
-        by_key = {key: curves[attempt] for key, attempt in answers.items() if attempt in curves}
-        picks[name, pick] = pick_values(name, rule, cells, by_key)
+        curves = store.curves(attempts.values(), rule.metric)
+        by_key = {key: curves[attempt] for key, attempt in attempts.items() if attempt in curves}
+        outcomes = Outcomes(by_key, diverged)
+        picks[name, pick] = pick_values(name, rule, cells, outcomes, phase.companions(rule))
     return picks

@@ -7,19 +7,40 @@ accuracy. Values in, values out.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import fsum
 from statistics import fmean
 from typing import Any
 
+from orchestrator.candidates import Candidates, find_candidates, groups_of
 from orchestrator.cell import StudyCell
 from orchestrator.study import PickRule
+from storage.reporting.selection import METRIC_FACTS, Curve, countable
 
 BOOTSTRAP_SAMPLES = 1000
 
-Curves = Mapping[str, Sequence[float | None]]
-"""Cell key → per-epoch values of the rule's metric, for cells that have a result."""
+
+@dataclass(frozen=True)
+class Outcomes:
+    """Results of the cells of a phase.
+
+    Args:
+        curves: cell key → per-epoch values of the rule's metric, for cells that have a result.
+        diverged: keys of those that diverged.
+    """
+
+    curves: Mapping[str, Curve]
+    diverged: Collection[str] = frozenset()
+
+    def figure(self, key: str, rule: PickRule) -> float:
+        """One number of a run; an epoch without a finite value is the worst there can be."""
+        worst = float("-inf") if rule.largest_wins else float("inf")
+        curve = countable(self.curves[key], is_diverged=key in self.diverged)
+        values = [worst if value is None else value for value in curve]
+        if rule.select == "best":
+            return max(values) if rule.largest_wins else min(values)
+        return fmean(values[-(rule.last_k or 1) :])
 
 
 @dataclass(frozen=True)
@@ -32,11 +53,12 @@ class Pick:
         value: the winning value, as the study writes it.
         score: its mean over seeds.
         runner_up, runner_up_score: second best, None if there is no second value.
-        num_seeds: seeds behind each mean.
+        num_seeds: seeds behind each mean, those that all values share.
         is_tie: the runner-up has the same score; the one that stands first in the grid won.
         at_edge: the winner is the smallest or the largest of the values tried.
         changed_share: share of bootstrap samples of the seeds in which another value wins.
         rule: the selection in words.
+        metric: the metric compared.
     """
 
     group: Mapping[str, str]
@@ -50,91 +72,95 @@ class Pick:
     at_edge: bool
     changed_share: float | None
     rule: str
+    metric: str
 
 
 def pick_values(
-    phase: str, rule: PickRule, cells: Sequence[StudyCell], curves: Curves
+    phase: str,
+    rule: PickRule,
+    cells: Sequence[StudyCell],
+    outcomes: Outcomes,
+    companions: Collection[str] = (),
 ) -> tuple[Pick, ...]:
-    """One pick for each group of `phase` that is complete; incomplete groups are left out."""
-    groups: dict[tuple[str, ...], list[StudyCell]] = {}
-    for cell in cells:
-        if cell.phase == phase and cell.skipped is None:
-            key = tuple(cell.axes.get(field, "") for field in rule.by)
-            groups.setdefault(key, []).append(cell)
+    """One pick for each group of `phase` that is complete; incomplete groups are left out.
+
+    Raises PickError, of which a study that was expanded is free.
+
+    Args:
+        companions: fields picked by the same rule (`Phase.companions`).
+    """
     complete = {
         key: members
-        for key, members in groups.items()
-        if all(member.cell and member.cell.key in curves for member in members)
+        for key, members in groups_of(phase, rule, cells).items()
+        if all(member.cell and member.cell.key in outcomes.curves for member in members)
     }
     return tuple(
-        _pick(dict(zip(rule.by, key, strict=True)), members, rule, curves)
+        _pick(find_candidates(rule, key, members, companions), rule, outcomes)
         for key, members in complete.items()
     )
 
 
-def figure(curve: Sequence[float | None], rule: PickRule) -> float:
-    """One number of a curve; an epoch without a finite value is the worst there can be."""
-    worst = float("-inf") if rule.direction == "max" else float("inf")
-    values = [worst if value is None else value for value in curve]
-    if rule.select == "best":
-        return max(values) if rule.direction == "max" else min(values)
-    return fmean(values[-(rule.last_k or 1) :])
-
-
-def rule_in_words(rule: PickRule) -> str:
-    """Metric, split, epoch and direction."""
-    split = "test" if rule.metric.startswith("test") else "training"
+def rule_in_words(
+    rule: PickRule, spanned: Sequence[str] = (), *, has_unequal_seeds: bool = False
+) -> str:
+    """Metric, split, epoch, direction, and what the mean is taken over."""
+    facts = METRIC_FACTS[rule.metric]
     epoch = {
         "last": "last epoch",
         "best": "best epoch",
         "mean_of_last": f"last {rule.last_k} epochs",
     }
-    largest = "largest" if rule.direction == "max" else "smallest"
-    return (
-        f"{largest} mean over seeds of {rule.metric} at the {epoch[rule.select]}, "
-        f"selected on {split} data"
-    )
+    seeds = "the seeds that all values share" if has_unequal_seeds else "seeds"
+    is_contrary = rule.largest_wins != facts.higher_is_better
+    parts = [
+        f"{'largest' if rule.largest_wins else 'smallest'} mean over {seeds} of {rule.metric} "
+        f"at the {epoch[rule.select]}",
+        *([f"averaged over {', '.join(spanned)}"] if spanned else []),
+        *(["against the metric's own direction"] if is_contrary else []),
+        f"selected on {'test' if facts.is_test else 'training'} data",
+    ]
+    return ", ".join(parts)
 
 
-def _pick(
-    group: dict[str, str], members: Sequence[StudyCell], rule: PickRule, curves: Curves
-) -> Pick:
-    scores: dict[str, list[float]] = {}
-    raw: dict[str, Any] = {}
-    for member in members:
-        assert member.cell is not None
-        shown = member.axes[rule.field]
-        raw.setdefault(shown, _raw_value(member.fields, rule.field))
-        scores.setdefault(shown, []).append(figure(curves[member.cell.key], rule))
-    sign = 1 if rule.direction == "max" else -1
-    # A stable sort leaves equal scores in the order of the grid.
-    ranked = sorted(scores, key=lambda shown: -sign * fmean(scores[shown]))
+def _pick(found: Candidates, rule: PickRule, outcomes: Outcomes) -> Pick:
+    scores = {
+        shown: [_seed_score(cells, rule, outcomes) for cells in seeds]
+        for shown, seeds in found.cells.items()
+    }
+    sign = 1 if rule.largest_wins else -1
     means = {shown: fmean(values) for shown, values in scores.items()}
+    # A stable sort leaves equal scores in the order of the grid.
+    ranked = sorted(means, key=lambda shown: -sign * means[shown])
     winner, second = ranked[0], ranked[1] if len(ranked) > 1 else None
     return Pick(
-        group=group,
+        group=found.group,
         field=rule.field,
-        value=raw[winner],
+        value=found.values[winner],
         score=means[winner],
-        runner_up=raw[second] if second else None,
+        runner_up=found.values[second] if second else None,
         runner_up_score=means[second] if second else None,
         num_seeds=len(scores[winner]),
         is_tie=second is not None and means[second] == means[winner],
-        at_edge=_at_edge(raw[winner], list(raw.values())),
+        at_edge=_at_edge(found.values[winner], list(found.values.values())),
         changed_share=_changed_share(winner, scores, sign),
-        rule=rule_in_words(rule),
+        rule=rule_in_words(rule, found.spanned, has_unequal_seeds=found.has_unequal_seeds),
+        metric=rule.metric,
     )
+
+
+def _seed_score(cells: Sequence[StudyCell], rule: PickRule, outcomes: Outcomes) -> float:
+    """Mean over the settings of one seed, which are no replicates of each other."""
+    return fmean(outcomes.figure(entry.cell.key, rule) for entry in cells if entry.cell)
 
 
 def _changed_share(winner: str, scores: Mapping[str, Sequence[float]], sign: int) -> float | None:
     """How often another value wins if the seeds are drawn anew, the same for all values.
 
-    None with a single seed, or where values have different seeds.
+    None with a single seed.
     """
-    counts = {len(values) for values in scores.values()}
-    if len(counts) > 1 or counts == {1}:
+    count = len(scores[winner])
+    if count == 1:
         return None
-    (count,) = counts
     draws = random.Random(0)
     changed = 0
     for _ in range(BOOTSTRAP_SAMPLES):
@@ -142,13 +168,6 @@ def _changed_share(winner: str, scores: Mapping[str, Sequence[float]], sign: int
         sums = {shown: sign * fsum(values[i] for i in chosen) for shown, values in scores.items()}
         changed += max(sums.values()) > sums[winner]
     return changed / BOOTSTRAP_SAMPLES
-
-
-def _raw_value(fields: Mapping[str, Any], dotted_field: str) -> Any:
-    value: Any = fields
-    for step in dotted_field.split("."):
-        value = value[step]
-    return value
 
 
 def _at_edge(value: Any, tried: list[Any]) -> bool:

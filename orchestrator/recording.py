@@ -52,6 +52,7 @@ def pick_records(study: Study, picks: Picks) -> list[PickRecord]:
             changed_share=pick.changed_share,
             rule=pick.rule,
             picked_at=now,
+            metric=pick.metric,
         )
         for (phase, name), made in picks.items()
         for pick in made

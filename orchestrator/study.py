@@ -10,10 +10,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from orchestrator.packing import Resources
 from orchestrator.source import KeyPath, Source, StudyError
+from storage.reporting.selection import METRIC_FACTS
 from storage.reporting.spec import Metric, TableSpec
 from trainables.registry import nearest
 
@@ -72,7 +81,7 @@ class PickRule(Model):
         field: the field whose value is picked.
         by: fields that make a group.
         metric, select, last_k: the figure compared, as in a table.
-        direction: whether the largest or the smallest seed mean wins.
+        direction: whether the largest or the smallest seed mean wins; None for the metric's own.
     """
 
     field: str
@@ -80,7 +89,19 @@ class PickRule(Model):
     metric: Metric = "test_accuracy"
     select: Literal["last", "best", "mean_of_last"] = "last"
     last_k: Annotated[int, Field(ge=1)] | None = None
-    direction: Literal["max", "min"] = "max"
+    direction: Literal["max", "min"] | None = None
+
+    @model_validator(mode="after")
+    def _mean_of_last_has_k(self) -> PickRule:
+        if (self.select == "mean_of_last") != (self.last_k is not None):
+            raise ValueError("last_k goes with select: mean_of_last")
+        return self
+
+    @property
+    def largest_wins(self) -> bool:
+        if self.direction is None:
+            return METRIC_FACTS[self.metric].higher_is_better
+        return self.direction == "max"
 
 
 class Block(Model):
@@ -107,6 +128,12 @@ class Phase(Block):
     blocks: tuple[Block, ...] = ()
     skip: tuple[Skip, ...] = ()
     pick: dict[str, PickRule] = Field(default_factory=dict)
+
+    def companions(self, rule: PickRule) -> frozenset[str]:
+        """Fields that other picks choose by the same rule; where they advance together with its
+        own field, as in a zip, one choice is made for all of them."""
+        same = (r for r in self.pick.values() if r.model_copy(update={"field": rule.field}) == rule)
+        return frozenset(r.field for r in same) - {rule.field}
 
 
 class Study(Model):

@@ -12,7 +12,7 @@ import math
 import os
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -21,7 +21,11 @@ from typing import Any, Protocol, Self
 from orchestrator.progress import Progress
 from orchestrator.source import Source
 from orchestrator.study import Study
+from storage.schema import METRICS
 from storage.store import Store
+
+FIGURES = tuple(name.removeprefix("epoch_") for name in METRICS)
+"""What a tracker gets of each epoch: every metric, under its name in the view `epochs`."""
 
 LAST_WORDS_SECONDS = 30.0
 """For what is still to be logged at the end of a launch."""
@@ -154,17 +158,24 @@ def read_runs(
     for row in rows.fetchall():
         cell = dict(zip(columns, row, strict=True))
         trial_id = cell["key"][:12]
-        name = "{dataset} {loss} {noise} {noise_rate:g} seed {seed}".format(**cell)
+        name = _run_name(cell)
         folder = root.resolve() / "trackers" / study / f"{name.replace(' ', '_')}-{trial_id}"
         run = CellRun(trial_id, name, json.loads(cell["config"]), study, str(folder))
         found.append((run, _epochs(store, cell["key"])))
     return found
 
 
+def _run_name(cell: Mapping[str, Any]) -> str:
+    """`cifar10 gce symmetric 0.4 seed 0`, without a rate where the noise has none."""
+    rate = [] if cell["noise_rate"] is None else [f"{cell['noise_rate']:g}"]
+    parts = (cell["dataset"], cell["loss"], cell["noise"], *rate, f"seed {cell['seed']}")
+    return " ".join(parts)
+
+
 def _epochs(store: Store, key: str) -> list[dict[str, Any]]:
     """Figures of each epoch under their names in the store; what is not finite is left out."""
     answer = store.sql(
-        "select epoch as training_iteration, columns('loss|accuracy|memorization|learning_rate') "
+        f"select epoch as training_iteration, {', '.join(FIGURES)} "
         "from epochs where key = ? order by epoch",
         [key],
     )

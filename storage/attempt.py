@@ -112,7 +112,10 @@ class StudyRecord:
 
 @dataclass(frozen=True)
 class PickRecord:
-    """A recorded selection between phases; one field per column of `picks`."""
+    """A recorded selection between phases; one field per column of `picks`.
+
+    `metric` is the metric compared, None in records of older versions.
+    """
 
     study: str
     phase: str
@@ -129,3 +132,4 @@ class PickRecord:
     changed_share: float | None
     rule: str
     picked_at: datetime
+    metric: str | None = None

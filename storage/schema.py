@@ -195,6 +195,7 @@ PICKS = (
     Column("changed_share", REAL, "bootstrap samples of seeds with another winner", "fraction"),
     Column("rule", TEXT, "the selection in words: metric, split, epoch, direction"),
     Column("picked_at", TIME, "when", "UTC"),
+    Column("metric", TEXT, "metric compared; NULL in records of older versions"),
 )
 
 STUDIES = (

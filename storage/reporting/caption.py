@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import combinations
 from statistics import median, stdev
 
-from storage.reporting.selection import selection_words
+from storage.reporting.selection import METRIC_FACTS, picked_metric, selection_words
 from storage.reporting.statistics import smallest_detectable
 from storage.reporting.table import Table, field_text
 
@@ -71,6 +71,23 @@ def _bold_words(table: Table) -> Iterator[str]:
         yield from _power_words(table)
     if table.is_untested:
         yield "Where fewer than two seeds are shared no test is possible: only the best is bold."
+    yield from _competitor_words(table)
+
+
+def _competitor_words(table: Table) -> Iterator[str]:
+    """Who is compared with whom, on which seeds."""
+    groups = [table.competition(column) for column in table.columns]
+    shared = sorted({len(group.seeds) for group in groups if group.has_unequal_seeds} - {0})
+    if shared:
+        numbers = " or ".join(str(n) for n in shared)
+        yield (
+            "Entries of a column with different seeds are compared on the "
+            f"{numbers} seeds that all share, while each mean is over all of its own."
+        )
+    if any(group.has_unequal_seeds and not group.seeds for group in groups):
+        yield "Where the entries of a column share no seed none is bold."
+    if any(group.barred for group in groups):
+        yield "Entries with a run that diverged or ended at chance are never bold."
     if table.excluded_from_bold:
         yield "Entries without all their seeds take no part in the comparison."
 
@@ -80,12 +97,12 @@ def _power_words(table: Table) -> Iterator[str]:
     spreads: list[float] = []
     num_shared: list[int] = []
     for column in table.columns:
-        ready = [e.numbers for r in table.rows if (e := table.entries[r, column]).is_complete]
-        for first, second in combinations(ready, 2):
-            seeds = first.keys() & second.keys()
-            if len(seeds) > 1:
-                spreads.append(stdev(first[seed] - second[seed] for seed in sorted(seeds)))
-                num_shared.append(len(seeds))
+        group = table.competition(column)
+        if len(group.seeds) < 2:
+            continue
+        for first, second in combinations(group.compared.values(), 2):
+            spreads.append(stdev(first[seed] - second[seed] for seed in group.seeds))
+            num_shared.append(len(group.seeds))
     if spreads:
         n = min(num_shared)
         least = smallest_detectable(median(spreads), n, table.spec.alpha)
@@ -97,8 +114,9 @@ def _power_words(table: Table) -> Iterator[str]:
 
 def _pick_words(table: Table) -> Iterator[str]:
     """One sentence per rule; a choice made on test data is called by its name."""
-    rules = dict.fromkeys((p.field, tuple(p.group), p.phase, p.rule) for p in table.picks)
-    for field, by, phase, rule in rules:
+    rules = {(p.field, tuple(p.group), p.phase, p.rule): picked_metric(p) for p in table.picks}
+    for (field, by, phase, rule), metric in rules.items():
         per = f" per {', '.join(by)}" if by else ""
-        oracle = " These numbers are therefore tuned on test data." if "test" in rule else ""
+        is_tuned_on_test = metric is not None and METRIC_FACTS[metric].is_test
+        oracle = " These numbers are therefore tuned on test data." if is_tuned_on_test else ""
         yield f"{field} was picked{per} in phase {phase}: {rule}.{oracle}"

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from storage.attempt import PickRecord, PlannedCell, StudyRecord
-from storage.reporting.selection import Curve
+from storage.reporting.selection import Curve, countable, select
+from storage.reporting.spec import TableSpec
 from storage.standing import Known, Standing, Verdict, judge
 
 
@@ -96,6 +97,11 @@ class Evidence:
     def reason(self, cell: PlannedCell) -> str:
         """Why it stands there."""
         return self.verdicts[cell.position].reason
+
+    def number(self, key: str, status: Status, spec: TableSpec) -> float | None:
+        """A run's number in a table, by the table's rule; None where it is undefined."""
+        curve = self.curves[spec.value].get(key, ())
+        return select(countable(curve, is_diverged=status is Status.DIVERGED), spec)
 
 
 def gather(results: Results, planned: Iterable[PlannedCell], metrics: Iterable[str]) -> Evidence:

@@ -18,6 +18,7 @@ from storage.reporting.figures import (
 )
 from storage.reporting.ranks import rank_rows
 from storage.reporting.report import Report
+from storage.reporting.selection import picked_metric
 from storage.reporting.spec import TableSpec
 from storage.reporting.table import Table, TableError, build_table
 
@@ -26,8 +27,8 @@ ACCURACY, MEMORIZATION = "test_accuracy", "memorization"
 
 def study_figures(results: Results, report: Report) -> Mapping[str, go.Figure]:
     """Name → figure, for a report drawn from the same results."""
-    evidence = gather(results, report.planned, {ACCURACY, MEMORIZATION})
-    return _figures(report, report.planned, evidence)
+    metrics = {ACCURACY, MEMORIZATION, *(picked_metric(pick) or ACCURACY for pick in report.picks)}
+    return _figures(report, report.planned, gather(results, report.planned, metrics))
 
 
 def _figures(
@@ -55,11 +56,12 @@ def _figures(
 def _searches(
     picks: Sequence[PickRecord], planned: Sequence[PlannedCell], evidence: Evidence
 ) -> Iterator[tuple[Table, tuple[PickRecord, ...]]]:
-    """A table over the searched values for each pick of the study, with its picks."""
-    searches = dict.fromkeys((p.phase, p.pick, p.field, tuple(p.group)) for p in picks)
-    for phase, name, field, by in searches:
+    """A table of the compared metric over the searched values for each pick, with its picks."""
+    searches = {(p.phase, p.pick, p.field, tuple(p.group)): picked_metric(p) for p in picks}
+    for (phase, name, field, by), metric in searches.items():
         title = f"{phase}.{name}: {field}"
         spec = TableSpec(title=title, rows=by, columns=(field,), phase=phase, bold="none")
+        spec = spec.model_copy(update={"value": metric or ACCURACY})
         try:
             table = build_table(title, spec, planned, evidence)
         except TableError:

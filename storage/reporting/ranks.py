@@ -1,16 +1,19 @@
 """Who wins over all settings of a table: mean rank and wins per row, with bootstrap intervals.
 
-A setting is a column in which every row has all its seeds and a defined mean. Values in, values
-out.
+A setting is a column in which every row has all its seeds and a defined mean, and some seed is
+shared by all of them. Ranks, wins and intervals stand on the shared seeds. Values in, values out.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from math import fsum
 from statistics import fmean
 
+from storage.reporting.statistics import shared_seeds
 from storage.reporting.table import Entry, Header, Table
 
 SAMPLES = 1000
@@ -26,8 +29,8 @@ class Rank:
     Args:
         header: of the row.
         mean: mean rank over the settings, 1 for the best; equal means share their ranks.
-        interval: 95 % percentile interval of it over bootstrap samples of the seeds; None with
-            fewer than two seeds that all entries share.
+        interval: 95 % percentile interval of it over bootstrap samples of the seeds, with the mean
+            rank itself inside; None where a setting has fewer than two shared seeds.
         num_wins: settings in which no row has a better mean.
     """
 
@@ -44,37 +47,72 @@ class Ranking:
     Args:
         num_settings: columns that took part.
         num_left_out: columns that did not, because a row lacks a number there.
-        num_seeds: seeds that every entry shares, drawn anew in the bootstrap.
+        num_seeds: seeds that the entries of a setting share, drawn anew in the bootstrap; several
+            numbers where settings differ in it.
+        has_unequal_seeds: whether some entry has seeds beyond the shared ones.
     """
 
     ranks: tuple[Rank, ...]
     num_settings: int
     num_left_out: int
-    num_seeds: int
+    num_seeds: tuple[int, ...]
+    has_unequal_seeds: bool
+
+
+@dataclass(frozen=True)
+class _Setting:
+    """One column: for each row its scores (larger is better) at the shared seeds."""
+
+    seeds: tuple[int, ...]
+    scores: tuple[tuple[float, ...], ...]
+
+    @cached_property
+    def whole(self) -> list[float]:
+        """Row → sum of its scores."""
+        return self.drawn(range(len(self.seeds)))
+
+    def drawn(self, places: Sequence[int]) -> list[float]:
+        """Row → sum over a draw of the seeds, by their places. Exact, so that equal stay equal."""
+        return [fsum(row[place] for place in places) for row in self.scores]
 
 
 def rank_rows(table: Table) -> Ranking | None:
     """The ranking of a table that compares its rows; None if it is too small or does not."""
     columns = [c for c in table.columns if all(_counts(table.entries[r, c]) for r in table.rows)]
-    too_small = len(table.rows) < LEAST_ROWS or len(columns) < LEAST_SETTINGS
+    settings = [s for column in columns if (s := _setting(table, column)).seeds]
+    too_small = len(table.rows) < LEAST_ROWS or len(settings) < LEAST_SETTINGS
     if table.spec.bold == "none" or too_small:
         return None
-    entries = [[table.entries[row, column].numbers for row in table.rows] for column in columns]
-    sign = 1 if table.facts.higher_is_better else -1
-    whole = [[sign * fmean(numbers.values()) for numbers in column] for column in entries]
+    whole = [setting.whole for setting in settings]
     means = _mean_ranks(whole)
-    seeds = sorted(set.intersection(*(set(n) for column in entries for n in column)))
-    intervals = _intervals(entries, seeds, sign)
+    intervals = _intervals(settings, means)
     found = [
         Rank(row, means[i], intervals[i] if intervals else None, _wins(whole, i))
         for i, row in enumerate(table.rows)
     ]
     found.sort(key=lambda rank: rank.mean)
-    return Ranking(tuple(found), len(columns), len(table.columns) - len(columns), len(seeds))
+    return Ranking(
+        tuple(found),
+        num_settings=len(settings),
+        num_left_out=len(table.columns) - len(settings),
+        num_seeds=tuple(sorted({len(setting.seeds) for setting in settings})),
+        has_unequal_seeds=any(_is_unequal(table, column) for column in columns),
+    )
 
 
 def _counts(entry: Entry) -> bool:
     return entry.is_complete and entry.mean is not None
+
+
+def _setting(table: Table, column: Header) -> _Setting:
+    numbers = [table.entries[row, column].numbers for row in table.rows]
+    seeds = shared_seeds(numbers)
+    sign = 1 if table.facts.higher_is_better else -1
+    return _Setting(seeds, tuple(tuple(sign * n[seed] for seed in seeds) for n in numbers))
+
+
+def _is_unequal(table: Table, column: Header) -> bool:
+    return len({frozenset(table.entries[row, column].numbers) for row in table.rows}) > 1
 
 
 def _wins(columns: Sequence[Sequence[float]], row: int) -> int:
@@ -96,20 +134,24 @@ def _ranks(scores: Sequence[float]) -> list[float]:
 
 
 def _intervals(
-    entries: Sequence[Sequence[Mapping[int, float]]], seeds: Sequence[int], sign: int
+    settings: Sequence[_Setting], means: Sequence[float]
 ) -> list[tuple[float, float]] | None:
-    """Percentile intervals; the same seeds are drawn for all entries, which keeps them paired."""
-    if len(seeds) < 2:
+    """Percentile intervals, widened where they would leave out the mean rank itself.
+
+    The same seeds are drawn for all entries of a setting and for all settings with the same seeds,
+    which keeps them paired.
+    """
+    distinct = dict.fromkeys(setting.seeds for setting in settings)
+    if any(len(seeds) < 2 for seeds in distinct):
         return None
     draws = random.Random(0)
     samples = []
     for _ in range(SAMPLES):
-        chosen = draws.choices(seeds, k=len(seeds))
-        samples.append(
-            _mean_ranks(
-                [[sign * sum(n[seed] for seed in chosen) for n in column] for column in entries]
-            )
-        )
+        places = {seeds: draws.choices(range(len(seeds)), k=len(seeds)) for seeds in distinct}
+        samples.append(_mean_ranks([setting.drawn(places[setting.seeds]) for setting in settings]))
     tail = round(SAMPLES * (1 - LEVEL) / 2)
     ordered = [sorted(row) for row in zip(*samples, strict=True)]
-    return [(row[tail], row[-1 - tail]) for row in ordered]
+    return [
+        (min(row[tail], mean), max(row[-1 - tail], mean))
+        for row, mean in zip(ordered, means, strict=True)
+    ]

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from storage.attempt import PickRecord
 from storage.reporting.spec import TableSpec
 
 Curve = Sequence[float | None]
@@ -60,8 +61,27 @@ METRIC_FACTS = {
 }
 
 
+def countable(curve: Curve, *, is_diverged: bool) -> Curve:
+    """The epochs that a rule may take its number from.
+
+    A diverged run has its last one only, whatever the rule: it counts with what it ended at, not
+    with its best epoch before it broke.
+    """
+    return curve[-1:] if is_diverged else curve
+
+
+def picked_metric(pick: PickRecord) -> str | None:
+    """The metric that a pick compared; None for one that this version does not know."""
+    if pick.metric is not None:
+        return pick.metric if pick.metric in METRIC_FACTS else None
+    # Records of older versions name it in the words of their rule alone.
+    named = set(pick.rule.split())
+    return next((name for name in METRIC_FACTS if name in named), None)
+
+
 def select(curve: Curve, spec: TableSpec) -> float | None:
-    """The table's number for one run, in the table's unit (per cent for fractions).
+    """The table's number for the countable epochs of one run, in the table's unit (per cent for
+    fractions).
 
     `best` passes over undefined epochs; the other rules are undefined if one of theirs is.
     """

@@ -67,12 +67,13 @@ class TableSpec(Spec):
         rows, columns: fields of the cells that span the table, outermost first.
         value: metric.
         select: `last` epoch, `best` epoch, or `mean_of_last` k epochs. `best` on a test metric
-            selects on test data, and the caption says so.
+            selects on test data, and the caption says so. A diverged run has its last epoch only.
         last_k: k of `mean_of_last`.
         phase: phase whose cells are shown; None shows every phase.
         where: field → value or values that a cell must have.
-        bold: `paired` = best and all not distinguishable from it by the paired t-test over shared
-            seeds with Holm's correction; `max` = best mean only; `none`.
+        bold: `paired` = best and all not distinguishable from it by the paired t-test with Holm's
+            correction; `max` = best mean only; `none`. Both compare on the seeds that all share;
+            an entry with a missing, diverged or guessing run is never bold.
         alpha: family-wise level of the paired test.
         reference: published numbers.
     """

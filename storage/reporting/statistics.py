@@ -7,7 +7,7 @@ digits everywhere. Knows no tables, no losses and no store.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median, stdev
 
@@ -36,6 +36,15 @@ def combined_error(first: float | None, second: float | None) -> float | None:
 def z_score(difference: float, error: float | None) -> float | None:
     """Difference in units of its standard error; None where that is unknown or zero."""
     return difference / error if error else None
+
+
+def shared_seeds(groups: Iterable[Iterable[int]]) -> tuple[int, ...]:
+    """Seeds that every group has, in order; none for no groups.
+
+    Whatever is compared is compared on these, so that no group wins by its easier seeds.
+    """
+    sets = [set(seeds) for seeds in groups]
+    return tuple(sorted(set.intersection(*sets))) if sets else ()
 
 
 @dataclass(frozen=True)

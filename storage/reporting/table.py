@@ -15,7 +15,8 @@ from functools import cached_property
 from storage.attempt import PickRecord, PlannedCell
 from storage.reporting.bold import Group, bold_keys
 from storage.reporting.evidence import Evidence, Status
-from storage.reporting.selection import METRIC_FACTS, MetricFacts, select
+from storage.reporting.sameness import differences, in_words
+from storage.reporting.selection import METRIC_FACTS, MetricFacts
 from storage.reporting.spec import TableSpec
 from storage.reporting.statistics import mean, standard_error
 
@@ -81,6 +82,11 @@ class Entry:
     def is_complete(self) -> bool:
         return self.num_planned > 0 and self.n == self.num_planned
 
+    @property
+    def has_collapsed(self) -> bool:
+        """Whether a run diverged or ended at chance: then the spread says nothing of the rest."""
+        return self.count(Status.DIVERGED) > 0 or self.num_at_chance > 0
+
     def count(self, status: Status) -> int:
         return self.counts.get(status, 0)
 
@@ -94,7 +100,7 @@ class Table:
         rows, columns: headers in the order in which the study plans them.
         picks: recorded picks that fixed a field of the cells shown.
         excluded_from_bold: whether an incomplete entry stood out of the comparison.
-        is_untested: whether the paired rule met fewer than two shared seeds.
+        is_untested: whether the paired rule met a column with fewer than two shared seeds.
         is_shortened: whether `last_k` is more than some run's epochs.
     """
 
@@ -122,6 +128,16 @@ class Table:
     def title(self) -> str:
         return self.spec.title or self.name
 
+    def competition(self, column: Header) -> Group[Header]:
+        """What the bold rule compares in a column: row → numbers of its complete entries."""
+        entries = {row: self.entries[row, column] for row in self.rows}
+        ready = {r: e for r, e in entries.items() if e.is_complete and e.mean is not None}
+        return Group(
+            {row: entry.numbers for row, entry in ready.items()},
+            self.facts.higher_is_better,
+            barred=frozenset(row for row, entry in ready.items() if entry.has_collapsed),
+        )
+
 
 def build_table(
     name: str,
@@ -145,19 +161,16 @@ def build_table(
         for row in rows
         for column in columns
     }
-    marks = _bold_marks(rows, columns, entries, spec)
-    return Table(
-        name=name,
-        spec=spec,
-        rows=rows,
-        columns=columns,
-        entries={
-            place: replace(entry, is_bold=place in marks.bold) for place, entry in entries.items()
-        },
-        picks=tuple(pick for pick in picks if _fixes(pick, shown, planned)),
-        excluded_from_bold=marks.has_incomplete,
-        is_untested=marks.is_untested,
-        is_shortened=_is_shortened(shown, spec, evidence),
+    return _with_bold(
+        Table(
+            name=name,
+            spec=spec,
+            rows=rows,
+            columns=columns,
+            entries=entries,
+            picks=tuple(pick for pick in picks if _fixes(pick, shown, planned)),
+            is_shortened=_is_shortened(shown, spec, evidence),
+        )
     )
 
 
@@ -181,19 +194,16 @@ def _header(cell: PlannedCell, fields: Iterable[str]) -> Header:
 
 
 def _entry(cells: Sequence[PlannedCell], spec: TableSpec, evidence: Evidence) -> Entry:
-    """One run per seed. Raises TableError if a seed stands for several different cells."""
-    by_seed: dict[int, PlannedCell] = {}
-    for cell in cells:
-        other = by_seed.setdefault(cell.seed, cell)
-        if _is_another(cell, other):
-            raise TableError(_ambiguity(cells, cell.seed, spec))
+    """One run per seed. Raises TableError if the cells differ in more than their seed."""
+    _check_replicates(cells, spec)
+    # Two phases may ask for the same run; where only one of them skips it, it is planned.
+    by_seed = {cell.seed: cell for cell in sorted(cells, key=lambda cell: cell.skipped is None)}
     runs = {seed: by_seed[seed] for seed in sorted(by_seed)}
     statuses = {seed: evidence.status(cell) for seed, cell in runs.items()}
     counts = Counter(statuses.values())
     ended = {seed: runs[seed].key or "" for seed, status in statuses.items() if status.has_result}
-    curves = evidence.curves[spec.value]
     return Entry(
-        values={seed: select(curves.get(key, ()), spec) for seed, key in ended.items()},
+        values={seed: evidence.number(key, statuses[seed], spec) for seed, key in ended.items()},
         keys=ended,
         num_planned=len(runs) - counts[Status.SKIPPED],
         counts={status: counts[status] for status in Status if counts[status]},
@@ -206,24 +216,18 @@ def _entry(cells: Sequence[PlannedCell], spec: TableSpec, evidence: Evidence) ->
     )
 
 
-def _is_another(cell: PlannedCell, other: PlannedCell) -> bool:
-    """Two phases may ask for the same run; without a key only the fields tell."""
-    if cell.key is not None and other.key is not None:
-        return cell.key != other.key
-    return cell.axes != other.axes
-
-
-def _ambiguity(cells: Sequence[PlannedCell], seed: int, spec: TableSpec) -> str:
-    same_seed = [cell for cell in cells if cell.seed == seed]
-    shared = _shared_fields(same_seed)
-    varying = sorted({name for cell in same_seed for name in cell.axes} - shared.keys())
-    if len({cell.phase for cell in same_seed}) > 1:
-        varying.insert(0, "phase")
+def _check_replicates(cells: Sequence[PlannedCell], spec: TableSpec) -> None:
+    found = dict(differences(cells))
+    if not found:
+        return
+    phases = tuple(dict.fromkeys(cell.phase for cell in cells))
+    if len(phases) > 1:
+        found = {"phase": phases} | found
     spanned = (*spec.rows, *spec.columns)
-    header = zip(spanned, _header(same_seed[0], spanned), strict=True)
+    header = zip(spanned, _header(cells[0], spanned), strict=True)
     place = ", ".join(f"{name}={value}" for name, value in header)
-    return (
-        f"several cells fall on {place} and seed {seed}: they differ in {', '.join(varying)}; "
+    raise TableError(
+        f"the cells of {place or 'the table'} differ in more than the seed: {in_words(found)}; "
         "put these into rows, columns, where or phase"
     )
 
@@ -235,34 +239,23 @@ def _shared_fields(cells: Sequence[PlannedCell]) -> dict[str, str]:
     return {name: value for name, value in cells[0].axes.items() if (name, value) in items}
 
 
-@dataclass(frozen=True)
-class _BoldMarks:
-    bold: frozenset[tuple[Header, Header]]
-    has_incomplete: bool
-    is_untested: bool
-
-
-def _bold_marks(
-    rows: Sequence[Header],
-    columns: Sequence[Header],
-    entries: Mapping[tuple[Header, Header], Entry],
-    spec: TableSpec,
-) -> _BoldMarks:
+def _with_bold(table: Table) -> Table:
     """The bold rule within each column; only entries with all planned seeds take part."""
     bold: set[tuple[Header, Header]] = set()
-    has_incomplete = is_untested = False
-    for column in columns:
-        asked = {row: entries[row, column] for row in rows if entries[row, column].num_planned}
-        ready = {row: entry for row, entry in asked.items() if entry.is_complete}
-        group = Group(
-            {row: entry.numbers for row, entry in ready.items() if entry.mean is not None},
-            METRIC_FACTS[spec.value].higher_is_better,
-        )
-        verdict = bold_keys(group, spec.bold, spec.alpha)
+    is_untested = False
+    for column in table.columns:
+        verdict = bold_keys(table.competition(column), table.spec.bold, table.spec.alpha)
         bold |= {(row, column) for row in verdict.keys}
-        has_incomplete |= spec.bold != "none" and len(ready) < len(asked)
         is_untested |= verdict.is_untested
-    return _BoldMarks(frozenset(bold), has_incomplete, is_untested)
+    asked = [entry for entry in table.entries.values() if entry.num_planned]
+    return replace(
+        table,
+        entries={
+            place: replace(entry, is_bold=place in bold) for place, entry in table.entries.items()
+        },
+        excluded_from_bold=table.spec.bold != "none" and not all(e.is_complete for e in asked),
+        is_untested=is_untested,
+    )
 
 
 def _fixes(pick: PickRecord, shown: Sequence[PlannedCell], planned: Sequence[PlannedCell]) -> bool:

@@ -74,7 +74,20 @@ def test_cells_wait_for_a_pick_and_take_its_value(cells) -> None:
     waiting = [c for c in cells(PHASES) if c.phase == "main"]
     assert [c.pending for c in waiting] == ["search.rate", "search.rate"]
 
-    pick = Pick({"loss": "CE"}, "learning_rate", 0.2, 0.9, 0.1, 0.8, 1, False, True, None, "")
+    pick = Pick(
+        {"loss": "CE"},
+        "learning_rate",
+        0.2,
+        0.9,
+        0.1,
+        0.8,
+        1,
+        False,
+        True,
+        None,
+        "",
+        "test_accuracy",
+    )
     found = [c for c in cells(PHASES, picks={("search", "rate"): (pick,)}) if c.phase == "main"]
     assert found[0].cell.config.learning_rate == 0.2
     assert found[1].pending == "search.rate"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ import pytest
 
 from orchestrator.opened import open_study
 from orchestrator.source import StudyError
-from orchestrator.trackers import CellRun, Tracker, make_trackers
+from orchestrator.trackers import CellRun, Tracker, make_trackers, read_runs
 from storage.landing import land_attempt
+from storage.schema import METRICS
 from tests.storage.conftest import attempt_of
 
 STUDY = "study: tracked\ntrackers: [{}]\n"
@@ -132,3 +134,16 @@ def scalars(path: Path) -> dict[str, dict[int, float]]:
         for value in event.summary.value:
             found.setdefault(value.tag, {})[event.step] = value.simple_value
     return found
+
+
+def test_every_metric_of_the_store_reaches_a_tracker(tmp_path: Path) -> None:
+    attempt = attempt_of(0)
+    curves = {name: [0.25, 0.5, 0.75] for name in METRICS}
+    attempt = replace(attempt, curves={**attempt.curves, **curves}, noise_rate=None)
+    land_attempt(tmp_path, attempt)
+    ((run, epochs),) = read_runs(tmp_path, "tracked", [attempt.key])
+    assert run.name == "fashion-mnist ce symmetric seed 0"
+    names = {name.removeprefix("epoch_") for name in METRICS}
+    assert {"test_cmc1", "test_map", "learning_rate"} < names
+    assert [set(figures) for figures in epochs] == [names | {"training_iteration"}] * 3
+    assert [figures["test_map"] for figures in epochs] == [0.25, 0.5, 0.75]

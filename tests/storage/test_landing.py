@@ -12,6 +12,7 @@ from storage.attempt import Attempt, PickRecord
 from storage.compaction import compact
 from storage.durable import LandingError
 from storage.landing import Landing, land_attempt, land_picks, land_study
+from storage.records import picks_table
 from storage.schema import PICKS, PLANNED, SCALARS
 from storage.store import Store
 
@@ -111,6 +112,14 @@ def test_a_file_system_without_hard_links_is_refused(root, attempt, monkeypatch)
     with pytest.raises(LandingError, match="hard link"):
         land_attempt(root, attempt(0))
     assert names_in(root / "attempts") == []
+
+
+def test_picks_of_an_older_version_come_back_without_their_metric(root, pick):
+    table = picks_table([pick]).drop_columns(["metric"])
+    place = root / "picks" / "quickstart.parquet"
+    place.parent.mkdir(parents=True)
+    place.write_bytes(integrity.encode(table))
+    assert Store(root).picks("quickstart") == (replace(pick, metric=None),)
 
 
 def test_a_study_and_its_picks_come_back_as_they_landed(root, study, pick):

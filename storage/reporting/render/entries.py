@@ -28,7 +28,7 @@ LEGEND = {
     UNDEFINED: "undefined for at least one run (no wrong label, or not finite)",
     PARTIAL: "mean over i of the n planned seeds, the others have no result",
     OTHER_N: "the study plans another number of seeds here",
-    DIVERGED: "so many runs diverged; from there on they count with chance accuracy",
+    DIVERGED: "so many runs diverged; they count with the chance accuracy that they end at",
     AT_CHANCE: "so many runs ended no better than guessing",
     FAILED: "so many runs failed and are not in the mean",
     STALE: "so many runs have only a result of an older revision, which is not in the mean",

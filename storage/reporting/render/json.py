@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from math import isfinite
 from typing import Any
 
 from storage.attempt import PickRecord
@@ -90,9 +91,16 @@ def _comparison(comparison: Comparison) -> dict[str, Any]:
 def _pick(pick: PickRecord) -> dict[str, Any]:
     return {
         **asdict(pick),
+        # A value with an undefined run scores infinitely badly, which JSON cannot say.
+        "score": _finite(pick.score),
+        "runner_up_score": _finite(pick.runner_up_score),
         "group": dict(pick.group),
         "picked_at": pick.picked_at.isoformat(),
     }
+
+
+def _finite(score: float | None) -> float | None:
+    return score if score is not None and isfinite(score) else None
 
 
 def _tally(tally: PhaseTally) -> dict[str, Any]:

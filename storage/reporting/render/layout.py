@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import isfinite
 
 from storage.attempt import PickRecord
 from storage.reporting.evidence import Status
 from storage.reporting.ranks import Ranking, rank_rows
 from storage.reporting.render.document import Cell, Document, Grid, Section, printable, printables
-from storage.reporting.render.entries import NOTHING, comparison_section, table_section
+from storage.reporting.render.entries import (
+    NOTHING,
+    UNDEFINED,
+    comparison_section,
+    table_section,
+)
 from storage.reporting.report import PhaseTally, Report
-from storage.reporting.selection import METRIC_FACTS
+from storage.reporting.selection import METRIC_FACTS, picked_metric
 from storage.reporting.table import Table
 
 TIE, EDGE = "tie", "edge"
@@ -51,23 +57,30 @@ def _ranking_section(table: Table, ranking: Ranking) -> Section:
         )
         for rank in ranking.ranks
     ]
-    words = [
-        f"Mean rank of the seed means over {ranking.num_settings} settings (columns), 1 is best.",
-        "Wins: settings in which no other mean is better.",
-    ]
-    if ranking.num_seeds > 1:
-        words.append(
-            f"Interval: 95 % bootstrap over the {ranking.num_seeds} seeds that all entries share; "
-            "it says how firm the ranking is on these settings, nothing about others."
-        )
-    if ranking.num_left_out:
-        words.append(f"{ranking.num_left_out} settings with missing numbers are left out.")
     headings = printables((*table.spec.rows, "mean rank", "interval", "wins"))
     return Section(
         heading=printable(f"{table.title}: ranks"),
-        caption=printables(words),
+        caption=printables(_ranking_words(ranking)),
         grid=Grid((headings,), tuple(body), len(table.spec.rows)),
     )
+
+
+def _ranking_words(ranking: Ranking) -> Iterator[str]:
+    yield f"Mean rank of the seed means over {ranking.num_settings} settings (columns), 1 is best."
+    yield "Wins: settings in which no other mean is better."
+    numbers = " or ".join(str(n) for n in ranking.num_seeds)
+    if ranking.has_unequal_seeds:
+        yield f"All of it on the {numbers} seeds that the entries of a setting share."
+    if min(ranking.num_seeds) > 1:
+        yield (
+            f"Interval: 95 % bootstrap over the {numbers} seeds of a setting; "
+            "it says how firm the ranking is on these settings, nothing about others."
+        )
+    if ranking.num_left_out:
+        yield (
+            f"{ranking.num_left_out} settings with missing numbers, or without a seed that all "
+            "share, are left out."
+        )
 
 
 def _picks_section(picks: Sequence[PickRecord]) -> Section:
@@ -112,11 +125,13 @@ def _remarks(pick: PickRecord) -> tuple[str, ...]:
 
 
 def _score_text(pick: PickRecord, score: float | None) -> str:
-    """In per cent if the rule names a metric that is a fraction."""
+    """In per cent if the metric is a fraction; a value with an undefined run has no score."""
     if score is None:
         return NOTHING
-    words = set(pick.rule.split())
-    is_fraction = any(facts.is_fraction for name, facts in METRIC_FACTS.items() if name in words)
+    if not isfinite(score):
+        return UNDEFINED
+    metric = picked_metric(pick)
+    is_fraction = metric is not None and METRIC_FACTS[metric].is_fraction
     return f"{100 * score:.2f}%" if is_fraction else f"{score:.4g}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -59,8 +60,9 @@ class Sweep:
         phase: str = "main",
         key: str | None = "by axes",
         skipped: str | None = None,
+        config: Mapping[str, Any] | None = None,
     ) -> str:
-        """One planned cell; its key says what it is."""
+        """One planned cell; its key says what it is. `config` gets the seed."""
         text = ",".join(f"{name}={value}" for name, value in sorted(axes.items()))
         made = f"{text},seed={seed}" if key == "by axes" else key
         shown = None if skipped else made
@@ -72,7 +74,7 @@ class Sweep:
             base_key=f"base {shown}" if shown else None,
             seed=seed,
             axes=dict(axes),
-            config=None,
+            config=None if config is None else json.dumps({**config, "seed": seed}, sort_keys=True),
             skipped=skipped,
         )
         self.planned.append(cell)

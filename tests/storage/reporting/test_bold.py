@@ -1,5 +1,7 @@
 """Which entries of a column are bold."""
 
+import pytest
+
 from storage.reporting.bold import Group, bold_keys
 
 CLOSE = {
@@ -56,3 +58,45 @@ def test_no_rule_and_no_competition_mean_no_bold():
     assert bold_keys(Group(CLOSE, True), "none", 0.05).keys == frozenset()
     assert bold_keys(Group({"A": {0: 1.0, 1: 2.0}}, True), "paired", 0.05).keys == frozenset()
     assert bold_keys(Group({}, True), "max", 0.05).keys == frozenset()
+
+
+UNEQUAL = {
+    "A": {0: 0.50, 1: 0.51, 2: 0.95},  # leads on all its seeds
+    "B": {0: 0.60, 1: 0.61, 3: 0.10},  # leads on the shared ones, by the same distance
+}
+
+
+@pytest.mark.parametrize("rule", ["paired", "max"])
+def test_leader_and_test_stand_on_the_shared_seeds(rule):
+    group = Group(UNEQUAL, True)
+    assert bold_keys(group, rule, 0.05).keys == {"B"}
+    assert (group.seeds, group.has_unequal_seeds) == ((0, 1), True)
+    assert bold_keys(Group(UNEQUAL, False), rule, 0.05).keys == {"A"}
+
+
+@pytest.mark.parametrize("rule", ["paired", "max"])
+def test_without_any_shared_seed_nothing_is_bold(rule):
+    apart = {"A": {0: 0.5, 1: 0.6}, "B": {2: 0.7, 3: 0.8}}
+    verdict = bold_keys(Group(apart, True), rule, 0.05)
+    assert verdict.keys == frozenset()
+    assert verdict.is_untested == (rule == "paired")
+
+
+@pytest.mark.parametrize("rule", ["paired", "max"])
+def test_a_barred_competitor_can_be_beaten_but_neither_wins_nor_ties(rule):
+    numbers = {"A": {0: 0.74, 1: 0.75}, "noisy": {0: 0.1, 1: 0.9}, "lucky": {0: 0.99, 1: 0.99}}
+    group = Group(numbers, True, barred=frozenset({"noisy", "lucky"}))
+    verdict = bold_keys(group, rule, 0.05)
+    assert verdict.keys == {"A"}
+    assert not verdict.is_untested
+    everyone = Group(numbers, True, barred=frozenset(numbers))
+    assert bold_keys(everyone, rule, 0.05).keys == frozenset()
+
+
+def test_a_barred_competitor_neither_takes_seeds_away_nor_costs_significance():
+    numbers = {"A": {0: 0.74, 1: 0.75, 2: 0.76}, "B": {0: 0.5, 1: 0.52, 2: 0.51}}
+    alone = bold_keys(Group(numbers, True), "paired", 0.01)
+    crowd = {f"c{i}": {7: 0.1} for i in range(9)}
+    group = Group({**numbers, **crowd}, True, barred=frozenset(crowd))
+    assert bold_keys(group, "paired", 0.01) == alone
+    assert alone.keys == {"A"}

@@ -6,6 +6,8 @@ from storage.reporting.curves import mean_curve, table_curves
 from storage.reporting.evidence import gather
 from storage.reporting.figures import learning_curves, learning_rate, noise_rate
 from storage.reporting.figures.lines import lines_over
+from storage.reporting.gallery import study_figures
+from storage.reporting.report import build_report
 from storage.reporting.spec import TableSpec
 from storage.reporting.table import build_table
 
@@ -96,3 +98,21 @@ def test_names_are_text_in_every_figure(sweep, make_pick):
         names = {trace.name for trace in drawn.data if trace.name}
         assert names == {"&lt;b&gt;x&lt;/b&gt; %{y}"}
         assert not any("x&lt;" in (trace.hovertemplate or "") for trace in drawn.data)
+
+
+def test_a_search_is_drawn_in_the_metric_that_it_compared(sweep, make_pick, tmp_path):
+    for rate in ("0.01", "0.1"):
+        sweep.finish(sweep.plan({"loss": "CE", "learning_rate": rate}, phase="search"), [0.5])
+    sweep.chosen = [make_pick(metric="test_loss")]
+    (drawn,) = study_figures(sweep, build_report(sweep, "sweep", tmp_path)).values()
+    assert drawn.layout.yaxis.title.text.strip() == "test_loss"
+
+
+def test_a_search_over_more_than_the_picked_field_has_no_single_line(sweep, make_pick, tmp_path):
+    """No seed stands twice, and still one mean over both noise rates would mean nothing."""
+    for seed, noise in enumerate(("0", "0.4")):
+        for rate in ("0.01", "0.1"):
+            axes = {"loss": "CE", "learning_rate": rate, "noise.rate": noise}
+            sweep.finish(sweep.plan(axes, seed, phase="search"), [0.5])
+    sweep.chosen = [make_pick()]
+    assert study_figures(sweep, build_report(sweep, "sweep", tmp_path)) == {}

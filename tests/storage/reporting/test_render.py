@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -101,10 +102,10 @@ def test_every_text_format_shows_numbers_marks_and_what_is_missing(report, form)
 
 def test_marks_follow_numbers_and_only_those_used_are_explained(report):
     text = RENDERERS["markdown"](report)
-    assert "| MAE\\* | **63.67 ± 26.83 ≈1** | 10.00 (1) †1 |" in text
+    assert "| MAE\\* | 63.67 ± 26.83 ≈1 | 10.00 (1) †1 |" in text
     assert "| CE | **92.00 ± 0.58** | 55.00 ± 5.00 (2/3) ✗1 |" in text
     assert "| GCE | — | — \\[1\\] |" in text
-    assert "| MAE | **60.00 ± 5.77** | · |" in text
+    assert "| MAE | 60.00 ± 5.77 | · |" in text
     assert "(n): the study plans another number of seeds here" in text
     assert "- \\[1\\] left out: not in the paper" in text
     assert "↩" not in text
@@ -345,3 +346,19 @@ def test_a_study_without_tables_still_reports(sweep, tmp_path):
     report = build_report(sweep, "sweep", tmp_path)
     for form in FORMATS:
         assert rendered(report, form)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_pick_beside_an_undefined_value_can_be_shown(form, report, make_pick):
+    pick = make_pick(metric="test_loss", rule="words", score=0.25, runner_up_score=float("inf"))
+    text = rendered(replace(report, picks=(pick,)), form)
+    if form in ("markdown", "html", "latex", "terminal"):
+        assert "0.25" in text and "n/a" in text and "inf" not in text
+
+
+def test_the_score_of_a_pick_has_the_unit_of_its_metric_not_of_its_words(report, make_pick):
+    pick = make_pick(metric="test_accuracy", rule="the best of test_loss", score=0.25)
+    assert "25.00%" in RENDERERS["markdown"](replace(report, picks=(pick,)))
+    old = make_pick(score=0.25)
+    assert old.metric is None
+    assert "25.00%" in RENDERERS["markdown"](replace(report, picks=(old,)))

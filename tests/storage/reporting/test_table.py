@@ -139,7 +139,9 @@ def test_an_axis_that_the_table_hides_is_an_error_that_names_it(sweep):
     for rate in ("0.1", "0.01"):
         axes = {"loss": "CE", "noise.rate": "0", "learning_rate": rate, "dataset": "x"}
         sweep.finish(sweep.plan(axes), [0.5])
-    with pytest.raises(TableError, match=r"loss=CE, noise\.rate=0 and seed 0.*learning_rate;"):
+    with pytest.raises(
+        TableError, match=r"loss=CE, noise\.rate=0 .*learning_rate \(0\.1, 0\.01\);"
+    ):
         draw(sweep)
     one = draw(sweep, TableSpec(where={"learning_rate": 0.1}))
     assert one.entries[("CE",), ("0",)].n == 1
@@ -159,7 +161,7 @@ def test_the_same_run_in_two_phases_is_one_run(sweep):
 def test_different_runs_of_two_phases_name_the_phase(sweep):
     sweep.plan({"loss": "CE", "noise.rate": "0", "epochs": "1"}, phase="search")
     sweep.plan({"loss": "CE", "noise.rate": "0", "epochs": "9"}, phase="main")
-    with pytest.raises(TableError, match="phase, epochs"):
+    with pytest.raises(TableError, match=r"phase \(search, main\), epochs \(1, 9\)"):
         draw(sweep)
     assert draw(sweep, TableSpec(phase="main")).entries[("CE",), ("0",)].num_planned == 1
 
@@ -263,3 +265,143 @@ def test_a_cell_that_waits_for_a_pick_is_pending(sweep):
     sweep.plan({"loss": "CE", "noise.rate": "0"}, key=None)
     entry = draw(sweep).entries[("CE",), ("0",)]
     assert (entry.count(Status.PENDING), entry.num_planned, entry.n) == (1, 1, 0)
+
+
+CONFIG = {
+    "learning_rate": 0.1,
+    "loss": {"name": "gce", "q": 0.7},
+    "noise": {"name": "symmetric", "rate": 0.4},
+    "noise_seed": None,
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"learning_rate": 0.001}, r"learning_rate \(0\.1, 0\.001\);"),
+        ({"loss": {"name": "gce", "q": 0.5}}, r"seed: loss\.q \(0\.7, 0\.5\);"),
+        ({"loss": {"name": "ce"}}, r"seed: loss \(gce, ce\), loss\.q \(0\.7, unset\);"),
+        ({"noise": {"name": "symmetric", "rate": 1.0}}, r"seed: noise\.rate \(0\.4, 1\);"),
+        ({"noise": {"name": "human", "rate": 0.4}}, r"noise\.kind \(symmetric, human\);"),
+        ({"noise_seed": 3}, r"seed: noise_seed \(null, 3\);"),
+    ],
+)
+def test_an_entry_averages_only_what_differs_in_nothing_but_the_seed(changes, said, sweep):
+    """As two phases with seeds 0, 1 and 2, 3 make it: no seed stands twice."""
+    for seed, more in enumerate(({}, {}, changes, changes)):
+        axes = {"loss": "genCE", "noise.rate": "0.4"}
+        sweep.finish(sweep.plan(axes, seed, config={**CONFIG, **more}), [0.5])
+    with pytest.raises(TableError, match=rf"loss=genCE, noise\.rate=0\.4 differ in .*{said}"):
+        draw(sweep)
+
+
+def test_two_phases_with_other_settings_and_other_seeds_are_two_entries(sweep):
+    for phase, rate, seeds in (("a", 0.1, (0, 1)), ("b", 0.001, (2, 3))):
+        for seed in seeds:
+            axes = {"loss": "CE", "noise.rate": "0", "learning_rate": str(rate)}
+            config = {**CONFIG, "learning_rate": rate}
+            sweep.finish(sweep.plan(axes, seed, phase=phase, config=config), [rate])
+    with pytest.raises(TableError, match=r"phase \(a, b\), learning_rate \(0\.1, 0\.001\)"):
+        draw(sweep)
+    assert draw(sweep, TableSpec(phase="a")).entries[("CE",), ("0",)].n == 2
+    both = draw(sweep, TableSpec(columns=("learning_rate",)))
+    assert {entry.n for entry in both.entries.values()} == {2}
+
+
+def test_the_same_setting_under_two_labels_or_phases_is_one(sweep):
+    """What counts is what runs: the labels and how a default is written do not."""
+    for seed, axes in enumerate(({"loss": "CE"}, {"loss": "CE", "weight_decay": "0"})):
+        sweep.finish(sweep.plan(axes, seed, phase=f"p{seed}", config=CONFIG), [0.5])
+    entry = draw(sweep, TableSpec(columns=())).entries[("CE",), ()]
+    assert (entry.n, entry.num_planned) == (2, 2)
+
+
+def test_a_parameter_called_seed_is_not_the_seed(sweep):
+    for seed in (0, 1):
+        config = {**CONFIG, "loss": {"name": "mine", "seed": seed}}
+        sweep.plan({"loss": "mine", "noise.rate": "0"}, seed, config=config)
+    with pytest.raises(TableError, match=r"loss\.seed \(0, 1\)"):
+        draw(sweep)
+    sweep.planned.clear()
+    for seed in (1, 12):
+        config = {**CONFIG, "loss": {"name": "mine", "seed": 12}}
+        sweep.plan({"loss": "mine", "noise.rate": "0"}, seed, config=config)
+    assert draw(sweep).entries[("mine",), ("0",)].num_planned == 2
+
+
+def test_a_cell_that_waits_for_a_pick_is_compared_by_its_axes(sweep):
+    axes = {"loss": "CE", "noise.rate": "0", "learning_rate": "0.1"}
+    sweep.plan(axes, 0, config=CONFIG)
+    sweep.plan({**axes, "learning_rate": "pending"}, 1, key=None)
+    with pytest.raises(TableError, match=r"learning_rate \(0\.1, pending\)"):
+        draw(sweep)
+
+
+def test_a_run_that_one_phase_skips_and_another_asks_for_is_planned(sweep):
+    axes = {"loss": "CE", "noise.rate": "0"}
+    sweep.plan(axes, phase="first", skipped="too long")
+    sweep.finish(sweep.plan(axes, phase="second"), [0.5])
+    entry = draw(sweep).entries[("CE",), ("0",)]
+    assert (entry.n, entry.num_planned, entry.skipped) == (1, 1, ())
+
+
+def test_best_forgives_no_divergence(sweep):
+    sweep.run("CE", "0", [0.5, 0.5, 0.5])
+    for seed in range(3):
+        key = sweep.plan({"loss": "MAE", "noise.rate": "0"}, seed)
+        sweep.finish(key, [0.9, 0.1, 0.1], outcome="diverged")
+    table = draw(sweep, TableSpec(select="best"))
+    entry = table.entries[("MAE",), ("0",)]
+    assert (entry.mean, entry.is_bold) == (pytest.approx(10.0), False)
+    assert table.entries[("CE",), ("0",)].is_bold
+
+
+@pytest.mark.parametrize("collapse", ["diverged", "finished"])
+def test_a_collapsed_entry_is_not_bold_because_it_is_noisy(collapse, sweep):
+    sweep.run("CE", "0", [0.741, 0.743, 0.745])
+    for seed, accuracy in enumerate((0.80, 0.1, 0.79)):
+        key = sweep.plan({"loss": "MAE", "noise.rate": "0"}, seed)
+        is_lost = accuracy == 0.1
+        sweep.finish(key, [accuracy], outcome=collapse if is_lost else "finished")
+        if is_lost:
+            sweep.guessing.add(key)
+    table = draw(sweep)
+    assert [row for (row, _), entry in table.entries.items() if entry.is_bold] == [("CE",)]
+    assert "a run that diverged or ended at chance are never bold" in words(table)
+    assert "at chance" not in words(draw(sweep, TableSpec(bold="none")))
+
+
+def test_unequal_seeds_are_compared_on_the_shared_ones_and_the_caption_says_so(sweep):
+    """MAE is better on both shared seeds; only its own third seed puts its mean below CE's."""
+    for loss, numbers in {
+        "CE": {0: 0.5, 1: 0.51, 2: 0.9},
+        "MAE": {0: 0.6, 1: 0.61, 3: 0.1},
+    }.items():
+        for seed, accuracy in numbers.items():
+            sweep.finish(sweep.plan({"loss": loss, "noise.rate": "0"}, seed), [accuracy])
+    table = draw(sweep)
+    assert [row for (row, _), entry in table.entries.items() if entry.is_bold] == [("MAE",)]
+    assert table.entries[("MAE",), ("0",)].mean == pytest.approx(131 / 3)
+    text = words(table)
+    assert "compared on the 2 seeds that all share" in text
+    assert "At n = 2" in text
+    sweep.run("GCE", "0.4", [0.5, 0.6])
+    sweep.run("CE", "0.4", [0.5, 0.6])
+    assert "that all share" not in words(draw(sweep, TableSpec(where={"noise.rate": 0.4})))
+
+
+def test_the_power_words_stand_on_the_seeds_of_the_comparison(sweep):
+    """The third loss has two seeds only, so the first two are tested on two as well."""
+    for loss, count in {"A": 5, "B": 5, "C": 2}.items():
+        sweep.run(loss, "0", [0.5 + 0.01 * seed * (loss != "A") for seed in range(count)])
+    assert "At n = 2 and" in words(draw(sweep))
+
+
+def test_a_pick_on_test_data_is_known_by_its_metric(sweep, make_pick):
+    sweep.plan({"loss": "CE", "noise.rate": "0", "learning_rate": "1"}, phase="search")
+    sweep.plan({"loss": "CE", "noise.rate": "0.4", "learning_rate": "0.1"}, phase="main")
+    spec = TableSpec(phase="main")
+    silent = make_pick(metric="test_loss", rule="the smallest one")
+    assert "tuned on test data" in words(draw(sweep, spec, [silent]))
+    misleading = make_pick(metric="train_loss", rule="the latest and greatest test_loss")
+    assert "tuned on test data" not in words(draw(sweep, spec, [misleading]))
