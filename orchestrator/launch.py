@@ -19,12 +19,12 @@ from orchestrator.drain import Drain
 from orchestrator.errors import ExecutorError
 from orchestrator.forecast import forecast, forecast_lines
 from orchestrator.lease import hold
-from orchestrator.opened import OpenedStudy, Picks, decide, plan_study
+from orchestrator.opened import OpenedStudy, Picks, decide, known_picks, plan_study
 from orchestrator.packing import form_stacks, order_trials
 from orchestrator.plan import Plan, make_plan
 from orchestrator.progress import Progress, SharedProgress
 from orchestrator.provenance import CodeVersion, code_version, package_versions
-from orchestrator.recording import pick_records, study_record
+from orchestrator.recording import moved_note, pick_records, study_record
 from orchestrator.source import Source
 from orchestrator.trackers import make_trackers
 from storage.landing import land_picks, land_study
@@ -106,8 +106,14 @@ def launch(opened: OpenedStudy, options: LaunchOptions, progress: Progress) -> L
         executor: Executor | None = None
         for name, phase in opened.study.stages.items():
             cells = opened.expand(picks)
-            plan = make_plan(cells, Store(options.store).states())
-            land_study(options.store, study_record(opened, cells, launch_id, code))
+            store = Store(options.store)
+            plan = make_plan(cells, store.states())
+            # With the picks of later phases that are known, or each launch would add a version.
+            asked = opened.expand(known_picks(opened, store) | picks)
+            record = study_record(opened, asked, launch_id, code)
+            if moved := moved_note(store.study_versions(record.name), record):
+                progress.note(moved)
+            land_study(options.store, record)
             due = order_trials(plan.to_run(name))
             due = due[::-1] if options.beside == "join" else due
             num_due += len(due)

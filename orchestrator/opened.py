@@ -50,11 +50,16 @@ def open_study(path: Path, overrides: Sequence[str] = (), *, smoke: bool = False
 def plan_study(opened: OpenedStudy, store_root: Path) -> Plan:
     """The study against the store. Raises StudyError."""
     store = Store(store_root)
+    return make_plan(opened.expand(known_picks(opened, store)), store.states())
+
+
+def known_picks(opened: OpenedStudy, store: Store) -> Picks:
+    """Every pick that the results in the store decide. Raises StudyError."""
     picks: Picks = {}
     for name, phase in opened.study.stages.items():
         if phase.pick:
             picks |= decide(name, phase, opened.expand(picks), store)
-    return make_plan(opened.expand(picks), store.states())
+    return picks
 
 
 def decide(name: str, phase: Phase, cells: Sequence[StudyCell], store: Store) -> Picks:

@@ -1,13 +1,14 @@
 """The only writer of results: one file per result, whole or not at all, never over another.
 
 A result is put in place only if its name is free, so a cell has at most one, whoever writes it, and
-a zombie's late commit is harmless. Study and pick records may be replaced.
+a zombie's late commit is harmless. Studies and picks are recorded as numbered versions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,10 @@ import pyarrow as pa
 
 from storage import integrity
 from storage.attempt import Attempt, PickRecord, StudyRecord
-from storage.durable import LandingError, put_if_absent, replace
+from storage.durable import LandingError, put_if_absent
+from storage.history import put_next
 from storage.layout import failure_path, picks_path, quarantine, result_path, study_path
-from storage.records import picks_table, study_table
+from storage.records import are_same_picks, is_same_record, picks_table, study_table
 from storage.schema import (
     CURVES,
     METRICS,
@@ -79,17 +81,15 @@ def has_result(root: Path, key: str) -> bool:
 
 
 def land_study(root: Path, record: StudyRecord) -> Path:
-    """Record a study and all its cells, replacing its former record."""
-    path = study_path(Path(root), record.name)
-    replace(path, integrity.encode(study_table(record)))
-    return path
+    """Record a study and all its cells as its next version, unless its newest says the same."""
+    return put_next(
+        partial(study_path, Path(root), record.name), study_table(record), is_same_record
+    )
 
 
 def land_picks(root: Path, study: str, picks: Sequence[PickRecord]) -> Path:
-    """Record a study's picks, replacing its former ones."""
-    path = picks_path(Path(root), study)
-    replace(path, integrity.encode(picks_table(picks)))
-    return path
+    """Record a study's picks as their next version, unless the newest are the same."""
+    return put_next(partial(picks_path, Path(root), study), picks_table(picks), are_same_picks)
 
 
 def attempt_table(attempt: Attempt) -> pa.Table:

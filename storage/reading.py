@@ -74,7 +74,7 @@ class Reader:
 
     def parse(self, path: Path, content: bytes, schema: pa.Schema) -> pa.Table:
         """Rows in `content`, read from `path`. Raises DamagedFileError."""
-        table = integrity.decode(content)
+        table = integrity.decode(content, schema.names)
         version = (table.schema.metadata or {}).get(VERSION_KEY, b"0")
         if int(version) > SCHEMA_VERSION:
             self.newer.append(path)

@@ -198,11 +198,13 @@ PICKS = (
 
 STUDIES = (
     Column("study", TEXT, "study name"),
+    Column("version", WHOLE, "number of the record, from 0; a changed study gets the next one"),
+    Column("is_current", YES_NO, "whether it is the study's newest version"),
     Column("title", TEXT, "its title"),
     Column("source_path", TEXT, "study file"),
     Column("source_sha256", TEXT, "digest of the study file"),
     Column("overrides", TEXT, "changes from the command line, separated by spaces"),
-    Column("launch", TEXT, "id of the launch that last recorded it"),
+    Column("launch", TEXT, "id of the launch that recorded this version"),
     Column("recorded_at", TIME, "when", "UTC"),
     Column("code_version", TEXT, "git commit of the code, else the package version"),
 )

@@ -10,22 +10,30 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
-import pyarrow as pa
 
-from storage.layout import PICKS, STUDIES, files_in
+from storage.history import History
+from storage.layout import PICKS, STUDIES
 from storage.reading import Attempts, CurveStream, Damage, Reader, stack
+from storage.records import (
+    pick_records,
+    picks_problem,
+    study_problem,
+    study_record,
+    study_version,
+)
 from storage.schema import METRICS, VIEWS, picks_schema, planned_schema
 
 if TYPE_CHECKING:
-    from storage.attempt import PickRecord, StudyRecord
+    from storage.attempt import PickRecord, StudyRecord, StudyVersion
     from storage.reporting.notebook import NotebookReport
 
 __all__ = ["CellState", "Damage", "Pace", "Store"]
@@ -100,9 +108,12 @@ class Store:
         self.root = Path(root)
         self._reader = Reader(self.root, read_only)
         self._attempts = Attempts(self._reader)
-        self._studies = self._record_tables(STUDIES, planned_schema())
-        self._picks = self._record_tables(PICKS, picks_schema())
+        self._studies = History(self._reader, STUDIES, planned_schema(), study_problem)
+        self._picks = History(self._reader, PICKS, picks_schema(), picks_problem)
+        self._versions = {name: self._versions_of(name) for name in sorted(self._studies.heads)}
         self._connection = _open_connection(self._attempts, self._studies, self._picks)
+        _fill_study_rows(self._connection, chain(*self._versions.values()))
+        _lock(self._connection)
 
     @property
     def damaged(self) -> tuple[Damage, ...]:
@@ -157,19 +168,21 @@ class Store:
 
     def studies(self) -> tuple[str, ...]:
         """Names of the launched studies."""
-        return tuple(sorted(self._studies))
+        return tuple(self._versions)
 
-    def study(self, name: str) -> StudyRecord | None:
-        """A study as it was last launched, None if it never was."""
-        from storage.records import study_record
+    def study(self, name: str, version: int | None = None) -> StudyRecord | None:
+        """A study as it was last launched, or one version of it; None if there is no such."""
+        table = self._studies.table(name, version)
+        return None if table is None else study_record(table)
 
-        return study_record(self._studies[name]) if name in self._studies else None
+    def study_versions(self, name: str) -> tuple[StudyVersion, ...]:
+        """Every recorded version of a study, oldest first; the last is the current one."""
+        return self._versions.get(name, ())
 
     def picks(self, study: str) -> tuple[PickRecord, ...]:
-        """The recorded picks of a study."""
-        from storage.records import pick_records
-
-        return pick_records(self._picks[study]) if study in self._picks else ()
+        """The picks of a study as they were last made."""
+        table = self._picks.table(study)
+        return () if table is None else pick_records(table)
 
     def table(self, study: str, name: str | None = None) -> NotebookReport:
         """A study's tables, or the one called `name`; renders in Jupyter, prints as Markdown.
@@ -202,10 +215,12 @@ class Store:
         self._connection.close()
         self._attempts.close()
 
-    def _record_tables(self, folder: str, schema: pa.Schema) -> dict[str, pa.Table]:
-        """Record name → its rows, for every sound file of a folder."""
-        tables = {path: self._reader.table(path, schema) for path in files_in(self.root / folder)}
-        return {path.stem: table for path, table in tables.items() if table is not None}
+    def _versions_of(self, name: str) -> tuple[StudyVersion, ...]:
+        heads = self._studies.heads[name]
+        return tuple(
+            study_version(table, number, is_current=number == max(heads))
+            for number, table in heads.items()
+        )
 
     @contextmanager
     def _time_limit(self, seconds: float) -> Iterator[None]:
@@ -225,22 +240,36 @@ def read_view(name: str) -> str:
 
 
 def _open_connection(
-    attempts: Attempts, studies: Mapping[str, pa.Table], picks: Mapping[str, pa.Table]
+    attempts: Attempts, studies: History, picks: History
 ) -> duckdb.DuckDBPyConnection:
-    """An in-memory DuckDB with all views, locked."""
+    """An in-memory DuckDB with all views."""
     connection = duckdb.connect(":memory:")
     connection.execute("set timezone = 'UTC'")
     connection.register("compacted_rows", attempts.compacted)
     connection.register("landed_rows", attempts.landed)
     connection.register("curve_rows", CurveStream(attempts))
-    connection.register("planned_rows", stack(studies.values(), planned_schema()))
-    connection.register("pick_rows", stack(picks.values(), picks_schema()))
+    connection.register("planned_rows", stack(studies.current.values(), planned_schema()))
+    connection.register("pick_rows", stack(picks.current.values(), picks_schema()))
     for name in (*BUILDING_BLOCKS, *VIEWS):
         connection.execute(read_view(name))
-    for table in studies.values():
-        connection.execute("insert into study_rows values ($1,$2,$3,$4,$5,$6,$7,$8)", _row(table))
-    _lock(connection)
     return connection
+
+
+def _fill_study_rows(
+    connection: duckdb.DuckDBPyConnection, versions: Iterable[StudyVersion]
+) -> None:
+    """The rows of the view `studies`."""
+    columns = [column.name for column in VIEWS["studies"]]
+    marks = ", ".join("?" * len(columns))
+    for version in versions:
+        row = {
+            **vars(version),
+            "overrides": " ".join(version.overrides),
+            "recorded_at": version.recorded_at.astimezone(UTC).replace(tzinfo=None),
+        }
+        connection.execute(
+            f"insert into study_rows values ({marks})", [row[name] for name in columns]
+        )
 
 
 def _lock(connection: duckdb.DuckDBPyConnection) -> None:
@@ -254,18 +283,3 @@ def _lock(connection: duckdb.DuckDBPyConnection) -> None:
         "set lock_configuration = true",
     ):
         connection.execute(setting)
-
-
-def _row(table: pa.Table) -> list[Any]:
-    """A study's row in the view `studies`."""
-    from storage.records import study_facts
-
-    facts = study_facts(table)
-    recorded_at = datetime.fromisoformat(facts["recorded_at"]).astimezone(UTC).replace(tzinfo=None)
-    return [
-        *(facts[name] for name in ("name", "title", "source_path", "source_sha256")),
-        " ".join(facts["overrides"]),
-        facts["launch"],
-        recorded_at,
-        facts["code_version"],
-    ]

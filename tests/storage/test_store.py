@@ -300,7 +300,8 @@ def _run(code: str) -> str:
     return done.stdout.strip()
 
 
-def test_replaced_records_keep_one_row(root, study):
-    for launch in ("launch-1", "launch-2"):
-        land_study(root, replace(study, launch=launch))
-    assert Store(root).rows("select launch from studies") == [("launch-2",)]
+def test_every_version_of_a_study_is_a_row(root, study):
+    for title in ("first", "second"):
+        land_study(root, replace(study, title=title, launch=f"the {title}"))
+    rows = Store(root).rows("select version, is_current, title, launch from studies order by 1")
+    assert rows == [(0, False, "first", "the first"), (1, True, "second", "the second")]
