@@ -18,7 +18,14 @@ from storage import integrity
 from storage.attempt import Attempt, PickRecord, StudyRecord
 from storage.durable import LandingError, put_if_absent
 from storage.history import put_next
-from storage.layout import failure_path, picks_path, quarantine, result_path, study_path
+from storage.layout import (
+    conflict_path,
+    failure_path,
+    picks_path,
+    quarantine,
+    result_path,
+    study_path,
+)
 from storage.records import are_same_picks, is_same_record, picks_table, study_table
 from storage.schema import (
     CURVES,
@@ -31,7 +38,15 @@ from storage.schema import (
 )
 from storage.segments import find_result
 
-__all__ = ["Landing", "LandingError", "has_result", "land_attempt", "land_picks", "land_study"]
+__all__ = [
+    "Landing",
+    "LandingError",
+    "has_result",
+    "keep_conflict",
+    "land_attempt",
+    "land_picks",
+    "land_study",
+]
 
 
 @dataclass(frozen=True)
@@ -60,7 +75,7 @@ def land_attempt(root: Path, attempt: Attempt) -> Landing:
         return Landing(path, put_if_absent(path, integrity.encode(attempt_table(attempt))))
     path = result_path(root, attempt.key)
     if compacted := find_result(root, attempt.key):
-        return Landing(compacted[0], is_new=False, conflicts=_conflicts(compacted[1], attempt))
+        return _beside(root, compacted[0], compacted[1], attempt)
     content = integrity.encode(attempt_table(attempt))
     while not put_if_absent(path, content):
         try:
@@ -71,8 +86,17 @@ def land_attempt(root: Path, attempt: Attempt) -> Landing:
         except FileNotFoundError:
             continue  # compacted or set aside in this very moment
         else:
-            return Landing(path, is_new=False, conflicts=_conflicts(landed, attempt))
+            return _beside(root, path, landed, attempt)
     return Landing(path, is_new=True)
+
+
+def keep_conflict(root: Path, attempt: Attempt) -> bool:
+    """Store a result that contradicts the one of its cell. False if it is there already.
+
+    Raises LandingError if it cannot be written.
+    """
+    path = conflict_path(Path(root), attempt.key, attempt.attempt)
+    return put_if_absent(path, integrity.encode(attempt_table(attempt)))
 
 
 def has_result(root: Path, key: str) -> bool:
@@ -98,6 +122,14 @@ def attempt_table(attempt: Attempt) -> pa.Table:
     curves = {column.name: list(attempt.curves.get(column.name, ())) for column in CURVES}
     schema = attempt_schema().with_metadata({VERSION_KEY: str(SCHEMA_VERSION)})
     return pa.Table.from_pylist([{**row, **curves}], schema=schema)
+
+
+def _beside(root: Path, path: Path, landed: Mapping[str, Any], attempt: Attempt) -> Landing:
+    """What becomes of a second result: nothing if it has the same numbers, else it is kept."""
+    conflicts = _conflicts(landed, attempt)
+    if conflicts:
+        keep_conflict(root, attempt)
+    return Landing(path, is_new=False, conflicts=conflicts)
 
 
 def _conflicts(landed: Mapping[str, Any], attempt: Attempt) -> tuple[str, ...]:

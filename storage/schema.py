@@ -7,8 +7,9 @@ grows with each addition and sits in every file. Knows nothing of how rows come 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import chain
 
 import pyarrow as pa
 
@@ -210,10 +211,32 @@ STUDIES = (
 )
 
 
+_OF_THE_STANDING = "the same of the result that stands"
+
+
 def _named(columns: tuple[Column, ...], *names: str) -> tuple[Column, ...]:
     known = {column.name: column for column in columns}
     return tuple(known[name] for name in names)
 
+
+_SIDES = (
+    Column("test_accuracy", REAL, "top-1 test accuracy after the last epoch", "fraction"),
+    *_named(PROVENANCE, "study", "launch", "committed_at", "host", "device", "code_version"),
+    Column("torch", TEXT, "version of torch"),
+    *_named(CONDITIONS, "num_threads", "stack_size"),
+)
+
+CONFLICTS = (
+    *_named(IDENTITY, "key", "edition"),
+    Column("attempt", TEXT, "the result that is kept beside the one that stands"),
+    Column("standing_attempt", TEXT, "the result that stands; NULL if it is damaged by now"),
+    Column("differing", TEXT, "curves in which they differ"),
+    Column("largest_difference", REAL, "of test accuracy in any epoch", "fraction"),
+    *chain.from_iterable(
+        (column, replace(column, name=f"standing_{column.name}", description=_OF_THE_STANDING))
+        for column in _SIDES
+    ),
+)
 
 _SETTING = ("dataset", "noise", "noise_rate", "architecture", "loss")
 _LISTS = tuple(column for column in CURVES if not column.name.startswith("epoch_"))
@@ -246,6 +269,7 @@ VIEWS: dict[str, tuple[Column, ...]] = {
     "missing": (*PLANNED, Column("reason", TEXT, "why there is no result")),
     "picks": PICKS,
     "studies": STUDIES,
+    "conflicts": CONFLICTS,
 }
 """What SQL sees: the columns of each view, in order. Times are UTC without a zone."""
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from storage.conflicts import QUERY, Conflict, KeptConflicts, conflict_of
 from storage.history import History
 from storage.layout import PICKS, STUDIES
 from storage.reading import Attempts, CurveStream, Damage, Reader, stack
@@ -111,7 +112,10 @@ class Store:
         self._studies = History(self._reader, STUDIES, planned_schema(), study_problem)
         self._picks = History(self._reader, PICKS, picks_schema(), picks_problem)
         self._versions = {name: self._versions_of(name) for name in sorted(self._studies.heads)}
-        self._connection = _open_connection(self._attempts, self._studies, self._picks)
+        self._conflicts = KeptConflicts(self._reader)
+        self._connection = _open_connection(
+            self._attempts, self._studies, self._picks, self._conflicts
+        )
         _fill_study_rows(self._connection, chain(*self._versions.values()))
         _lock(self._connection)
 
@@ -184,6 +188,16 @@ class Store:
         table = self._picks.table(study)
         return () if table is None else pick_records(table)
 
+    def conflicts(self) -> tuple[Conflict, ...]:
+        """Every kept result that contradicts the one of its cell, the largest difference first."""
+        order = "largest_difference desc nulls last, key, attempt"
+        rows = self.rows(f"select {QUERY} from conflicts order by {order}")
+        return tuple(map(conflict_of, rows))
+
+    def conflicting_keys(self) -> frozenset[str]:
+        """Keys of the cells of which a contradicting result is kept; reads no file."""
+        return self._conflicts.keys()
+
     def table(self, study: str, name: str | None = None) -> NotebookReport:
         """A study's tables, or the one called `name`; renders in Jupyter, prints as Markdown.
 
@@ -208,6 +222,7 @@ class Store:
         """Check what opening left for later, and return all damage found."""
         for _ in self._attempts.curves():
             pass
+        self._conflicts.table()
         return self.damaged
 
     def close(self) -> None:
@@ -240,7 +255,7 @@ def read_view(name: str) -> str:
 
 
 def _open_connection(
-    attempts: Attempts, studies: History, picks: History
+    attempts: Attempts, studies: History, picks: History, conflicts: KeptConflicts
 ) -> duckdb.DuckDBPyConnection:
     """An in-memory DuckDB with all views."""
     connection = duckdb.connect(":memory:")
@@ -250,6 +265,7 @@ def _open_connection(
     connection.register("curve_rows", CurveStream(attempts))
     connection.register("planned_rows", stack(studies.current.values(), planned_schema()))
     connection.register("pick_rows", stack(picks.current.values(), picks_schema()))
+    connection.register("conflict_rows", conflicts)
     for name in (*BUILDING_BLOCKS, *VIEWS):
         connection.execute(read_view(name))
     return connection
