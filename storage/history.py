@@ -34,10 +34,20 @@ class History:
         folder: name of the folder of this kind.
         schema: of its rows.
         problem: tells what is wrong with a record.
+        refuse: takes each record that is whole and yet wrong, with the reason; the reader's
+            `set_aside` if not given.
     """
 
-    def __init__(self, reader: Reader, folder: str, schema: pa.Schema, problem: Problem) -> None:
+    def __init__(
+        self,
+        reader: Reader,
+        folder: str,
+        schema: pa.Schema,
+        problem: Problem,
+        refuse: Callable[[Path, str], None] | None = None,
+    ) -> None:
         self._reader, self._schema, self._problem = reader, schema, problem
+        self._refuse = refuse or reader.set_aside
         self._paths: dict[str, dict[int, Path]] = {}
         self.current: dict[str, pa.Table] = {}
         self.heads: dict[str, dict[int, pa.Table]] = {}
@@ -45,7 +55,7 @@ class History:
             if found := record_of(path):
                 self._paths.setdefault(found[0], {})[found[1]] = path
             else:
-                reader.set_aside(path, "its name is not that of a record")
+                self._refuse(path, "its name is not that of a record")
         for name in self._paths:
             self._open(name)
 
@@ -60,6 +70,10 @@ class History:
         """Every version with its rows, oldest first."""
         tables = {number: self.table(name, number) for number in self.heads.get(name, {})}
         return {number: table for number, table in tables.items() if table is not None}
+
+    def contents(self, name: str) -> list[bytes]:
+        """The file of every version, oldest first."""
+        return [self._paths[name][number].read_bytes() for number in self.versions(name)]
 
     def _open(self, name: str) -> None:
         """Read the newest sound version whole, and the heads of those before it."""
@@ -77,7 +91,7 @@ class History:
         path = self._paths[name][number]
         table = self._reader.table(path, schema)
         if table is not None and (reason := self._problem(name, table)):
-            self._reader.set_aside(path, reason)
+            self._refuse(path, reason)
             return None
         return table
 

@@ -138,13 +138,14 @@ def foreign_study_problem(name: str, table: pa.Table, now: datetime) -> str | No
     recorded_at = study_head(table).recorded_at
     if recorded_at > now + CLOCK_TOLERANCE:
         return f"it was recorded in the future, on {recorded_at:%Y-%m-%d}"
-    for column in ("key", "base_key"):
-        for key in table[column].to_pylist():
-            if key is not None and not KEY.fullmatch(key):
-                return f"{key!r} is no cell key"
-    for config in table["config"].to_pylist():
-        if config is not None and not _is_json(config):
-            return f"the configuration of a cell is not JSON: {config[:40]!r}"
+    for column, is_sound in (
+        ("key", KEY.fullmatch),
+        ("base_key", KEY.fullmatch),
+        ("config", _is_json),
+    ):
+        values = table[column].drop_null().to_pylist() if column in table.column_names else []
+        if wrong := [value for value in values if not is_sound(value)]:
+            return f"{wrong[0][:40]!r} is no {column} of a cell"
     return None
 
 
