@@ -77,4 +77,6 @@ def status_lines(store: Store, names: Sequence[str]) -> Iterator[str]:
         for failure in report.failures[:SHOWN_REASONS]:
             yield f"  {failure.num_cells} failed ({failure.error_class}): {failure.error_message}"
             yield f"    such as {failure.example}"
+    if num_conflicting := len(store.conflicting_keys()):
+        yield f"{num_conflicting} cells have a contradicting result; see: orchestrator verify"
     yield from (f"damaged: {file.path.name}: {file.reason}" for file in store.damaged)
