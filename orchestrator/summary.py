@@ -78,5 +78,6 @@ def status_lines(store: Store, names: Sequence[str]) -> Iterator[str]:
             yield f"  {failure.num_cells} failed ({failure.error_class}): {failure.error_message}"
             yield f"    such as {failure.example}"
     if num_conflicting := len(store.conflicting_keys()):
-        yield f"{num_conflicting} cells have a contradicting result; see: orchestrator verify"
+        at = "" if store.root == Path("results") else f" --store {store.root}"
+        yield f"cells with a contradicting result: {num_conflicting}; see: orchestrator verify{at}"
     yield from (f"damaged: {file.path.name}: {file.reason}" for file in store.damaged)

@@ -29,7 +29,7 @@ def verify(store: StoreRoot = RESULTS) -> None:
     if not damaged:
         show([f"{store}: every file is sound"])
     if conflicts:
-        show([f"{len(conflicts)} contradicting results are kept, and marked in tables"])
+        show([f"contradicting results: {len(conflicts)}; they are kept, and tables mark the cells"])
     if damaged or conflicts:
         raise typer.Exit(DAMAGED)
 

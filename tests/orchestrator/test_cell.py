@@ -93,7 +93,7 @@ def stored(**changes: object) -> tuple[dict[str, Any], dict[str, int], str]:
         {},
         {"loss": {"name": "gce", "q": 0.5}, "noise": {"kind": "symmetric", "rate": 0.4}},
         {"augmentation": ["flip"], "optimizer": {"name": "sgd", "momentum": 0.5}},
-        {"batch_size": 64, "schedule": "exponential", "precision": "bf16", "noise_seed": 3},
+        {"batch_size": 64, "schedule": "constant", "precision": "bf16", "noise_seed": 3},
     ],
 )
 def test_a_stored_configuration_tells_its_key(changes: dict[str, object]) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from storage import Store
 from storage.compaction import compact
-from storage.landing import attempt_table, land_attempt
+from storage.landing import attempt_table, keep_conflict, land_attempt
 from storage.schema import METRICS, VIEWS
 
 
@@ -69,8 +69,8 @@ def test_every_metric_is_compared(root: Path, attempt, metric: str):
     assert [one.columns for one in Store(root).conflicts()] == [(metric,)]
 
 
-def test_the_same_numbers_with_nan_are_no_contradiction(root: Path, attempt):
-    curves = {**attempt(1).curves, "test_loss": (float("nan"),) * 3}
+def test_the_same_numbers_are_no_contradiction(root: Path, attempt):
+    curves = {**attempt(1).curves, "test_loss": (None, 0.5, 1e-300)}
     for name in ("a", "b"):
         land_attempt(root, attempt(1, attempt=name, curves=curves))
     assert not (root / "conflicts").exists()
@@ -93,9 +93,9 @@ def test_without_the_standing_result_it_is_still_told(root: Path, attempt):
 
 
 def test_packages_that_are_not_json_do_not_break_the_view(root: Path, attempt):
-    land_attempt(root, attempt(1, packages="{"))
-    land_attempt(root, rival(attempt, packages=json.dumps({"torch": "2.9"})))
-    assert Store(root).conflicts()[0].conditions == (("torch", None, "2.9"),)
+    land_attempt(root, attempt(1, packages=json.dumps({"torch": "2.9"})))
+    keep_conflict(root, rival(attempt, packages="{"))
+    assert Store(root).conflicts()[0].conditions == (("torch", "2.9", None),)
 
 
 def test_damage_is_found_by_verify_and_misplaced_files_are_not_served(root: Path, attempt):
