@@ -224,6 +224,25 @@ def test_a_study_that_is_here_stays_as_it_is(
     assert len(store.rows("select * from missing")) == 6
 
 
+def test_a_gap_in_our_history_is_not_filled_with_a_history_of_theirs(tmp_path: Path, study) -> None:
+    ours, theirs = tmp_path / "a", tmp_path / "b"
+    for title in ("lost", "ours"):
+        land_study(ours, replace(study, title=title))
+    (ours / "studies" / f"{study.name}.parquet").unlink()
+    land_study(theirs, replace(study, title="theirs"))
+    merge(ours, [theirs])
+    assert [one.title for one in Store(ours).study_versions(study.name)] == ["ours"]
+
+
+def test_a_longer_history_of_the_same_study_adds_nothing_after_ours(tmp_path: Path, study) -> None:
+    ours, theirs = tmp_path / "a", tmp_path / "b"
+    land_study(ours, study)
+    land_study(theirs, replace(study, title="older"))
+    land_study(theirs, study)
+    merge(ours, [theirs])
+    assert [one.version for one in Store(ours).study_versions(study.name)] == [0]
+
+
 def test_a_study_that_only_lies_elsewhere_is_no_difference(tmp_path: Path, study) -> None:
     land_study(tmp_path / "a", study)
     land_study(tmp_path / "b", replace(study, source_path="there/quickstart.yaml", launch="b"))
