@@ -83,25 +83,27 @@ def problem_of(row: Mapping[str, Any], key_of: KeyOf | None = None) -> str | Non
 
 def facts_problem(row: Mapping[str, Any], key_of: KeyOf | None = None) -> str | None:
     """What is wrong with an attempt apart from its curves."""
-    try:
-        _check_columns(row)
-        texts = {name: _object(row, name) for name in OBJECTS}
-        _check_matrix(row)
-        _check_configuration(row, texts)
-        _check_identity(row, texts)
-        _check_key(row, texts, key_of)
-    except _ContradictionError as found:
-        return str(found)
-    return None
+    return _found(_check_facts, row, key_of)
 
 
 def curves_problem(row: Mapping[str, Any]) -> str | None:
     """What is wrong with an attempt's curves."""
-    try:
-        _check_curves(row)
-    except _ContradictionError as found:
-        return str(found)
-    return None
+    return _found(_check_curves, row)
+
+
+def object_problem(name: str, text: str | None) -> str | None:
+    """What is wrong with the text in one of the columns of JSON objects."""
+    return _found(_object, {name: text}, name)
+
+
+def matrix_problem(row: Mapping[str, Any]) -> str | None:
+    """What is wrong with an attempt's transition matrix."""
+    return _found(_check_matrix, row)
+
+
+def moved_revisions(revisions: str) -> dict[str, int]:
+    """The revisions that an identity tells: those that are not the first."""
+    return {k: number for k, number in json.loads(revisions).items() if number != FIRST_REVISION}
 
 
 def check_attempt(attempt: Attempt) -> None:
@@ -114,6 +116,24 @@ def as_row(attempt: Attempt) -> dict[str, Any]:
     """An attempt as one row: scalars, and curves as lists."""
     scalars = {column.name: getattr(attempt, column.name) for column in SCALARS}
     return {**scalars, **{name: list(attempt.curves.get(name, ())) for name in CURVE_NAMES}}
+
+
+def _found(check: Callable[..., object], *values: object) -> str | None:
+    """The first contradiction that a check meets."""
+    try:
+        check(*values)
+    except _ContradictionError as found:
+        return str(found)
+    return None
+
+
+def _check_facts(row: Mapping[str, Any], key_of: KeyOf | None) -> None:
+    _check_columns(row)
+    texts = {name: _object(row, name) for name in OBJECTS}
+    _check_matrix(row)
+    _check_configuration(row, texts)
+    _check_identity(row, texts)
+    _check_key(row, texts, key_of)
 
 
 def _check_columns(row: Mapping[str, Any]) -> None:
@@ -183,7 +203,7 @@ def _check_identity(row: Mapping[str, Any], texts: Mapping[str, Any]) -> None:
         return
     digest = hashlib.sha256(row["identity"].encode()).hexdigest()
     _require(digest == row["key"], "key is not the digest of identity")
-    moved = {k: n for k, n in texts["revisions"].items() if n != FIRST_REVISION}
+    moved = moved_revisions(row["revisions"])
     _agree("identity says revisions", identity.get("revisions", {}), "revisions", moved)
     for field, value in identity.items():
         if field != "revisions":
