@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -37,8 +38,8 @@ MANY = 300
 
 REPEATED_TEXTS = ("revisions", "loss_parameters", "packages", "sources")
 COMPARED = (
-    "config", "seed", "num_epochs", "learning_rate", "batch_size", "precision", "dataset", "noise",
-    "noise_rate", "architecture",
+    "config", "identity", "seed", "num_epochs", "learning_rate", "batch_size", "precision",
+    "dataset", "noise", "noise_rate", "architecture",
 )  # fmt: skip
 """Columns that the query compares."""
 
@@ -49,7 +50,7 @@ def refused_facts(attempts: pa.Table) -> dict[int, str]:
     """Place of each attempt that contradicts itself, curves apart → what is wrong with it."""
     facts = attempts.select([column.name for column in SCALARS])
     suspects = range(len(facts)) if len(facts) < MANY else sorted(_suspects(facts))
-    rows = facts.take(pa.array(suspects, pa.int64())).to_pylist()
+    rows = facts.take(whole_numbers(suspects)).to_pylist()
     return dict(_problems(zip(suspects, rows, strict=True), facts_problem))
 
 
@@ -60,8 +61,8 @@ def refused_curves(attempts: pa.Table, curves: pa.Table) -> dict[int, str]:
         curves: of these attempts, in the same order; null where they are lost.
     """
     suspects = sorted(_curve_suspects(attempts, curves))
-    lists = curves.select(CURVE_NAMES).take(pa.array(suspects, pa.int64())).to_pylist()
-    facts = attempts.select(["outcome", "num_epochs"]).take(pa.array(suspects, pa.int64()))
+    lists = curves.select(CURVE_NAMES).take(whole_numbers(suspects)).to_pylist()
+    facts = attempts.select(["outcome", "num_epochs"]).take(whole_numbers(suspects))
     rows = [{**fact, **row} for fact, row in zip(facts.to_pylist(), lists, strict=True)]
     return dict(_problems(zip(suspects, rows, strict=True), curves_problem))
 
@@ -78,34 +79,37 @@ def _suspects(facts: pa.Table) -> set[int]:
     """Places of the rows that are not plainly in order."""
     if not _are_columns_sound(facts):
         return set(range(len(facts)))
-    told = {text: _told(text) for text in facts["revisions"].unique().to_pylist()}
-    expected = [told[text] for text in facts["revisions"].to_pylist()]
-    suspects = set(range(len(facts))) - _plain(facts, expected)
+    suspects = set(range(len(facts))) - _plain(facts)
     for name in REPEATED_TEXTS:
         bad = [text for text in facts[name].unique().to_pylist() if object_problem(name, text)]
         suspects |= _places(facts[name], bad)
-    return suspects | _odd_matrices(facts) | _odd_identities(facts, expected)
+    return suspects | _odd_matrices(facts) | _odd_identities(facts)
 
 
 def _are_columns_sound(facts: pa.Table) -> bool:
     """Whether each column by itself holds nothing that no row may have."""
-    outcomes = [outcome.value for outcome in Outcome]
-    is_diverged = pc.equal(facts["outcome"], Outcome.DIVERGED.value)
-    epochs = pc.coalesce(facts["diverged_epoch"], facts["num_epochs"])
     return (
         all(facts[name].null_count == 0 for name in REQUIRED)
         and all(_is_within(facts[name], least, math.inf) for name, least in AT_LEAST.items())
         and all(_is_within(facts[name], 0, 1) for name in FRACTIONS)
         and _is_within(facts["learning_rate"], -math.inf, math.inf)
-        and set(facts["outcome"].unique().to_pylist()) <= set(outcomes)
-        and bool(pc.all(pc.equal(is_diverged, facts["diverged_epoch"].is_valid())).as_py())
-        and _is_within(epochs, 1, math.inf)
-        and bool(pc.all(pc.less_equal(epochs, facts["num_epochs"])).as_py())
+        and set(facts["outcome"].unique().to_pylist()) <= {outcome.value for outcome in Outcome}
         and bool(pc.all(pc.match_substring_regex(facts["key"], "^[0-9a-f]{64}$")).as_py())
+        and _are_divergences_sound(facts)
     )
 
 
-def _is_within(column: pa.ChunkedArray, least: float, most: float) -> bool:
+def _are_divergences_sound(facts: pa.Table) -> bool:
+    names = ("outcome", "diverged_epoch", "num_epochs")
+    return all(
+        (epoch is not None and 1 <= epoch <= asked)
+        if outcome == Outcome.DIVERGED
+        else epoch is None
+        for outcome, epoch, asked in zip(*(facts[n].to_pylist() for n in names), strict=True)
+    )
+
+
+def _is_within(column: Any, least: float, most: float) -> bool:
     """Whether all values are finite and in the range; missing ones do not count."""
     if column.null_count == len(column):
         return True
@@ -114,53 +118,56 @@ def _is_within(column: pa.ChunkedArray, least: float, most: float) -> bool:
     return bool(is_finite and least <= limits["min"] and limits["max"] <= most)
 
 
-def _plain(facts: pa.Table, told: Sequence[str]) -> set[int]:
+def _plain(facts: pa.Table) -> set[int]:
     """Places of the rows whose columns plainly agree with one another."""
-    texts = zip(facts["identity"].to_pylist(), told, strict=True)
-    cells = [text and text.replace(part, "") for text, part in texts]
-    checked = (
-        facts.select(COMPARED)
-        .append_column("identity", pa.array(cells, pa.string()))
-        .append_column("position", pa.array(range(len(facts)), pa.int64()))
-    )
+    positions = whole_numbers(range(len(facts)))
     with duckdb.connect(":memory:") as connection:
-        connection.register("checked_rows", checked)
+        connection.register(
+            "checked_rows", facts.select(COMPARED).append_column("position", positions)
+        )
         connection.execute(_VIEW.read_text(encoding="utf-8"))
         rows = connection.sql("select * from plain_rows").to_arrow_table()
-    places = pa.chunked_array([rows["position"].combine_chunks()])
-    losses = facts.select(["loss", "loss_parameters"]).take(places)
-    losses = losses.append_column("said_loss", rows["said_loss"])
-    kinds = losses.group_by(losses.column_names).aggregate([]).to_pylist()
-    odd = [kind["said_loss"] for kind in kinds if not _is_loss_told(kind)]
-    odd_places = _places(rows["said_loss"], odd)
-    return {place for index, place in enumerate(places.to_pylist()) if index not in odd_places}
+    places = rows["position"].to_pylist()
+    loss, parameters = facts["loss"].to_pylist(), facts["loss_parameters"].to_pylist()
+    said = zip(places, rows["said_loss"].to_pylist(), strict=True)
+    kinds = [(text, parameters[place], loss[place]) for place, text in said]
+    odd = {kind for kind in set(kinds) if not _is_loss_told(*kind)}
+    return {place for place, kind in zip(places, kinds, strict=True) if kind not in odd}
 
 
-def _is_loss_told(kind: Mapping[str, Any]) -> bool:
+def _is_loss_told(said: str | None, parameters: str, name: str) -> bool:
     """Whether a configuration's loss is that of the columns."""
     try:
-        said, parameters = json.loads(kind["said_loss"]), json.loads(kind["loss_parameters"])
-        return bool(said == {**parameters, "name": kind["loss"]})
+        return bool(json.loads(said or "") == {**json.loads(parameters), "name": name})
     except (TypeError, ValueError):
         return False
 
 
 def _odd_matrices(facts: pa.Table) -> set[int]:
-    names = ["transition_matrix", "num_classes"]
-    pairs = facts.select(names).group_by(names).aggregate([]).to_pylist()
-    return _places(facts[names[0]], [pair[names[0]] for pair in pairs if matrix_problem(pair)])
+    coded = facts["transition_matrix"].combine_chunks().dictionary_encode()
+    texts = coded.dictionary.to_pylist()
+    kinds = list(zip(coded.indices.to_pylist(), facts["num_classes"].to_pylist(), strict=True))
+    odd = {kind for kind in set(kinds) if _matrix_problem(texts, *kind)}
+    return {place for place, kind in enumerate(kinds) if kind in odd}
 
 
-def _odd_identities(facts: pa.Table, told: Sequence[str]) -> set[int]:
+def _matrix_problem(texts: Sequence[str], index: int | None, size: int | None) -> str | None:
+    text = None if index is None else texts[index]
+    return matrix_problem({"transition_matrix": text, "num_classes": size})
+
+
+def _odd_identities(facts: pa.Table) -> set[int]:
     """Rows whose identity is not what the key digests, or tells other revisions."""
-    rows = zip(facts["key"].to_pylist(), facts["identity"].to_pylist(), told, strict=True)
+    told = {text: _told(text) for text in facts["revisions"].unique().to_pylist()}
+    names = ("key", "identity", "revisions")
+    rows = zip(*(facts[name].to_pylist() for name in names), strict=True)
     return {
         place
-        for place, (key, identity, part) in enumerate(rows)
+        for place, (key, identity, revisions) in enumerate(rows)
         if identity is not None
         and (
             hashlib.sha256(identity.encode()).hexdigest() != key
-            or (part not in identity if part else _REVISIONS in identity)
+            or (told[revisions] not in identity if told[revisions] else _REVISIONS in identity)
         )
     }
 
@@ -168,13 +175,11 @@ def _odd_identities(facts: pa.Table, told: Sequence[str]) -> set[int]:
 _REVISIONS = '"revisions"'
 
 
-def _told(revisions: str | None) -> str:
-    """How an identity tells these revisions, after another field; empty if all are the first."""
-    if revisions is None or object_problem("revisions", revisions):
+def _told(revisions: str) -> str:
+    """How an identity tells these revisions; empty if all are the first."""
+    if object_problem("revisions", revisions) or not (moved := moved_revisions(revisions)):
         return ""
-    moved = moved_revisions(revisions)
-    text = json.dumps(moved, sort_keys=True, separators=(",", ":"))
-    return f",{_REVISIONS}:{text}" if moved else ""
+    return f"{_REVISIONS}:{json.dumps(moved, sort_keys=True, separators=(',', ':'))}"
 
 
 def _places(column: pa.ChunkedArray, values: Sequence[str | None]) -> set[int]:
@@ -188,30 +193,38 @@ def _places(column: pa.ChunkedArray, values: Sequence[str | None]) -> set[int]:
 def _curve_suspects(attempts: pa.Table, curves: pa.Table) -> set[int]:
     """Places of the rows whose curves are not plainly in order."""
     facts = zip(attempts["outcome"].to_pylist(), attempts["num_epochs"].to_pylist(), strict=True)
-    asked = [0 if outcome == Outcome.FAILED else epochs for outcome, epochs in facts]
-    counted = {epochs: list(range(1, epochs + 1)) for epochs in set(asked)}
-    suspects = {
-        place
-        for place, epochs in enumerate(curves["epoch"].to_pylist())
-        if epochs is not None and epochs != counted[asked[place]]
-    }
-    lengths = pa.array(asked, pa.int32())
-    for name in CURVE_NAMES:
-        suspects |= _odd_lists(curves[name].combine_chunks(), lengths, name)
-    return suspects
+    epochs = curves["epoch"].combine_chunks()
+    is_lost = epochs.is_null().to_pylist()
+    asked = [
+        0 if lost or outcome == Outcome.FAILED else number or 0
+        for lost, (outcome, number) in zip(is_lost, facts, strict=True)
+    ]
+    if not epochs.flatten().equals(_counted(asked)):
+        return set(range(len(asked)))
+    return set().union(*(_odd_lists(curves[n].combine_chunks(), asked, n) for n in CURVE_NAMES))
 
 
-def _odd_lists(column: Any, lengths: pa.Array, name: str) -> set[int]:
-    """Rows whose list is neither empty nor as long as it must be, or holds a value out of range."""
-    found = pc.fill_null(pc.list_value_length(column), 0)
-    is_odd = pc.and_(pc.not_equal(found, 0), pc.not_equal(found, lengths))
-    suspects = set(pc.indices_nonzero(is_odd).to_pylist())
-    values = column.flatten().cast(pa.float64())
-    is_sound = pc.is_finite(values)
-    if name in FRACTION_CURVES:
-        within = pc.and_(pc.greater_equal(values, 0), pc.less_equal(values, 1 + ROUNDING))
-        is_sound = pc.and_(is_sound, within)
-    if pc.all(is_sound).as_py() is False:
-        parents = pc.list_parent_indices(column).filter(pc.invert(pc.fill_null(is_sound, True)))
-        suspects |= set(parents.to_pylist())
-    return suspects
+def _counted(lengths: Iterable[int]) -> pa.Array:
+    """1 to n for each n, one after the other."""
+    blocks: dict[int, array[int]] = {}
+    numbers = array("q")
+    for length in lengths:
+        if length not in blocks:
+            blocks[length] = array("q", range(1, length + 1))
+        numbers.extend(blocks[length])
+    return whole_numbers(numbers)
+
+
+def _odd_lists(column: Any, asked: Sequence[int], name: str) -> set[int]:
+    """Rows whose list is neither empty nor as long as asked; all, if a value is out of range."""
+    limits = (0, 1 + ROUNDING) if name in FRACTION_CURVES else (-math.inf, math.inf)
+    if not _is_within(column.flatten().cast(pa.float64()), *limits):
+        return set(range(len(column)))
+    lengths = zip(pc.list_value_length(column).to_pylist(), asked, strict=True)
+    return {place for place, (length, epochs) in enumerate(lengths) if length and length != epochs}
+
+
+def whole_numbers(values: Iterable[int]) -> pa.Array:
+    """An Arrow array. `pyarrow.array` would import pandas, for a third of a second."""
+    numbers = array("q", values)
+    return pa.Array.from_buffers(pa.int64(), len(numbers), [None, pa.py_buffer(numbers)])

@@ -10,7 +10,11 @@ with said as materialized (
             '$.seed', '$.epochs', '$.learning_rate', '$.batch_size', '$.precision',
             '$.dataset.name', '$.noise.name', '$.noise.rate', '$.architecture.name', '$.loss'
         ])) as fields,
-        identity is null or try(json_contains(config, identity)) as is_identity_told
+        identity is null or try(json_contains(config, case
+            when contains(identity, ',"revisions":')
+            then regexp_replace(identity, ',"revisions":\{[^}]*\}', '')
+            else identity
+        end)) as is_identity_told
     from checked_rows
 )
 select position, fields[10] as said_loss
