@@ -22,25 +22,22 @@ from filelock import FileLock, Timeout
 from storage import integrity
 from storage.durable import make_folder, remove, sweep_temporaries, sync_folder
 from storage.layout import ATTEMPTS, SEGMENTS, files_in, quarantine
-from storage.reading import (
-    Damage,
+from storage.opening import (
     OpenSegment,
-    Reader,
     check_segment,
-    conform,
-    landed_rows,
-    not_compacted,
     open_segment,
     open_segments,
     segment_curves,
-    stack,
 )
+from storage.reader import Damage, Reader, conform, stack
+from storage.reading import landed_rows, not_compacted
 from storage.schema import (
     SCHEMA_VERSION,
     VERSION_KEY,
     segment_attempts_schema,
     segment_curves_schema,
 )
+from storage.screening import whole_numbers
 from storage.segments import COPY_SUFFIX, POINTER, Segment, switch_current, write_segment
 from storage.store import read_view
 
@@ -238,7 +235,7 @@ def _write(root: Path, rows: Sequence[_Rows]) -> Segment:
 
 def _order(attempts: pa.Table) -> pa.ChunkedArray:
     """Places of the rows as a segment has them."""
-    places = pa.array(range(len(attempts)), pa.int64())
+    places = whole_numbers(range(len(attempts)))
     with _connection() as connection:
         connection.register("numbered", attempts.append_column("place", places))
         return connection.sql(f"select place from numbered order by {ORDER}").to_arrow_table()[0]

@@ -11,11 +11,13 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from storage.attempt import Attempt
 from storage.layout import KEY
 from storage.schema import CURVES, SCALARS, Outcome
+
+if TYPE_CHECKING:
+    from storage.attempt import Attempt
 
 KeyOf = Callable[[Mapping[str, Any], Mapping[str, int]], str | None]
 """(configuration, revisions) → the key of such a cell; None where that is not known here.
