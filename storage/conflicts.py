@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from storage.durable import LandingError
 from storage.layout import CONFLICTS, conflict_path, files_in
-from storage.reading import Reader, stack
+from storage.reader import Reader, stack
 from storage.schema import attempt_schema
 
 

@@ -16,7 +16,7 @@ from storage import integrity
 from storage.durable import put_if_absent
 from storage.integrity import DamagedFileError
 from storage.layout import files_in, record_of
-from storage.reading import Reader
+from storage.reader import Reader
 
 Problem = Callable[[str, pa.Table], str | None]
 """(name, record) → what is wrong with it; the record may come without its rows."""

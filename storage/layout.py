@@ -6,11 +6,12 @@ rows.
 
 from __future__ import annotations
 
+import os
 import re
 import uuid
 from pathlib import Path
 
-from storage.durable import LandingError
+from storage.durable import LandingError, make_folder
 
 ATTEMPTS = "attempts"
 SEGMENTS = "segments"
@@ -84,6 +85,20 @@ def _record_name(study: str, version: int) -> str:
     if not 0 <= version < MOST_VERSIONS:
         raise LandingError(f"the record of {study} has no version {version}")
     return f"{study}.{version}.parquet" if version else f"{study}.parquet"
+
+
+def keep_aside(root: Path, path: Path) -> Path:
+    """Give a damaged file a second name in the quarantine, before it is replaced.
+
+    Raises LandingError.
+    """
+    target = root / QUARANTINE / f"{path.name}.{uuid.uuid4().hex[:8]}"
+    make_folder(target.parent)
+    try:
+        os.link(path, target)
+    except OSError as error:
+        raise LandingError(f"cannot set {path} aside: {error.strerror}") from error
+    return target
 
 
 def _checked(pattern: re.Pattern[str], name: str, what: str) -> str:

@@ -17,7 +17,7 @@ import pyarrow as pa
 from storage.durable import put_if_absent
 from storage.history import History
 from storage.layout import PICKS, STUDIES, picks_path, study_path
-from storage.reading import Reader
+from storage.reader import Reader
 from storage.records import (
     asks_the_same,
     foreign_study_problem,

@@ -17,7 +17,7 @@ import pyarrow as pa
 from storage.attempt import PickRecord, PlannedCell, StudyRecord, StudyVersion
 from storage.integrity import DamagedFileError
 from storage.layout import KEY
-from storage.reading import conform
+from storage.reader import conform
 from storage.schema import SCHEMA_VERSION, VERSION_KEY, picks_schema, planned_schema
 
 RECORD_KEY = b"orchestrator.record"

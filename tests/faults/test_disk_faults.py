@@ -100,7 +100,7 @@ def test_a_fault_at_any_change_of_the_disk(
 def is_tidy(root: Path) -> bool:
     """No small files, and no segment files but the live ones."""
     segments = list((root / "segments").glob("*.parquet"))
-    return len(segments) == 2 * len(read_current(root)) and not files_in(root / "attempts")
+    return len(segments) == 3 * len(read_current(root)) and not files_in(root / "attempts")
 
 
 def done(act: Act, root: Path) -> Path:

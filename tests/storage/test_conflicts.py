@@ -9,7 +9,7 @@ import pytest
 
 from storage import Store
 from storage.compaction import compact
-from storage.landing import attempt_table, keep_conflict, land_attempt
+from storage.landing import keep_conflict, land_attempt
 from storage.schema import METRICS, VIEWS
 
 
@@ -109,11 +109,3 @@ def test_damage_is_found_by_verify_and_misplaced_files_are_not_served(root: Path
     assert store.damaged == ()
     assert store.conflicts() == ()
     assert {Path(one.moved_to).parent.name for one in store.damaged} == {"quarantine"}
-
-
-def test_longer_curves_contradict_shorter_ones(root: Path, attempt):
-    land_attempt(root, attempt(1))
-    longer = attempt(1, epochs=4, attempt="rival")
-    assert "test_accuracy" in land_attempt(root, longer).conflicts
-    assert attempt_table(longer).num_rows == 1
-    assert Store(root).conflicts()[0].largest_difference is not None

@@ -150,11 +150,11 @@ def test_names_that_lead_elsewhere_are_refused(tmp_path: Path, attempt, change) 
     segment = write_segment(theirs, rows, table.select(segment_curves_schema().names))
     switch_current(theirs, [segment])
     done = merge(tmp_path / "a", [theirs])
-    assert (done.num_new, len(done.refused)) == (2, 1)
-    assert "not a" in done.refused[0].reason
+    assert done.num_new == 2
+    assert len(done.refused) + len(done.damaged) == 1  # by the merge, or by the reader before it
+    assert not done.is_clean
 
 
-@pytest.mark.xfail(strict=True, reason="needs land_attempt with editions; drop this mark then")
 def test_another_fingerprint_is_another_result(tmp_path: Path, attempt) -> None:
     """The same key from edited code: neither the same result nor a contradiction."""
     ours = fill(tmp_path / "a", [attempt(1, train_data_sha256="a" * 64)])
