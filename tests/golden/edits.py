@@ -42,14 +42,19 @@ def _code(module: CodeType, name: str) -> CodeType:
     raise LookupError(name)
 
 
-def default(kind: str, name: str, parameter: str, value: Any) -> AbstractContextManager[Any]:
-    """A component as if it declared another default."""
+@contextmanager
+def default(kind: str, name: str, parameter: str, value: Any) -> Iterator[None]:
+    """A component as if it declared another default; others that load meanwhile stay."""
     registry = REGISTRIES[kind]
     component = registry.component(name)
     declared = replace(component.parameters[parameter], default=value)
     parameters = MappingProxyType({**component.parameters, parameter: declared})
     moved = replace(component, parameters=parameters)
-    return patch.dict(registry._components, {name: moved})
+    registry._components[name] = moved
+    try:
+        yield
+    finally:
+        registry._components[name] = component
 
 
 def entry(mapping: Mapping[Any, Any], key: Any, value: Any) -> AbstractContextManager[Any]:

@@ -23,8 +23,9 @@ from trainables.noise.measure import labels_sha256
 from trainables.registry import ParameterError
 from trainables.seeding import generator
 
-COUNTS = {"cifar10": 500, "cifar100": 1000}
-"""Data set → training images: ten classes with a map, a hundred with superclasses."""
+COUNTS = {"cifar10": 503, "cifar100": 1003}
+"""Data set → training images: ten classes with a map, a hundred with superclasses. Classes are not
+of one size, so that it shows how an exact share of them is rounded."""
 
 SEEDS = (0, 1, 2)
 SHOWN = 12

@@ -13,7 +13,7 @@ import torch
 
 from tests.golden.figures import Figure, digest, double, exact, exact_list, single
 from tests.golden.inputs import logits
-from trainables.calibration import auto_logit_bias, settle
+from trainables.calibration import settle
 from trainables.catalog import build_config, choices, revisions
 from trainables.config import Choice, TrainingResult
 from trainables.early_learning import mean_error
@@ -65,7 +65,6 @@ def _logit_bias() -> Mapping[str, Figure]:
         "ε of a short cycle": exact(*(logit_bias_at(short, e) for e in range(1, 16))),
         "has one": exact(has_logit_bias(cycle), has_logit_bias(Choice("mae"))),
         "a biased loss": double(biased(values, labels), "sample"),
-        "ε(K) for 10 and 100 classes": exact(*map(auto_logit_bias, (10, 100))),
     }
 
 
@@ -168,7 +167,7 @@ MECHANISMS = {
     "calibration": Mechanism(_calibration),
     "cell alone": _alone(QUICK),
     "cell by default": _alone({**DEFAULTS, "loss": "ce", "epochs": 2}),
-    "cell in parts": _alone({**QUICK, "micro_batch": 24}),
+    "cell in parts": _alone({**CONVOLUTIONAL, "micro_batch": 6}, relative=1e-3),
     "cell with a noise seed": _alone({**QUICK, "noise_seed": 5, "seed": 1}),
     "cell in bf16": _alone({**QUICK, "precision": "bf16"}, relative=2e-2),
     "cell that prunes": _alone({**QUICK, "loss": PRUNING}),

@@ -100,7 +100,7 @@ _edit(
     "chances <= 0.01 + self",
 )
 _default("noise", "symmetric", "include_true_class", True)
-_edit("noise", "symmetric", stratify.stratified, "+ 0.5", "+ 0.4")
+_edit("noise", "symmetric", stratify.stratified, "+ 0.5", "+ 0.3")
 _edit("noise", "asymmetric", asymmetric.next_in_block, "(k + 1)", "(k + 2)")
 _edit("noise", "matrix", matrix._sample, "labels + chances", "labels + 0.99 * chances")
 _change(
@@ -125,9 +125,9 @@ _edit("dataset", "fashion-mnist-small", _evenly, "(labels, rank", "(rank_within_
 _edit(
     "optimizer",
     "sgd",
-    optimization.SGD.__call__,
-    "weight_decay=self",
-    "dampening=0.1, weight_decay=self",
+    updates.StackedUpdates._change,
+    "add_(gradient)",
+    "add_(gradient, alpha=0.9)",
 )
 _edit("optimizer", "sgd", optimization.SGD.__call__, "nesterov=self.nesterov", "nesterov=False")
 _edit(

@@ -15,20 +15,20 @@ from trainables.engine import Preprocessing
 from trainables.normalization import NORMALIZATIONS
 from trainables.seeding import generator
 
-SHAPES = ((3, 12, 10), (1, 28, 28))
+COUNT, SHAPES = 64, ((3, 12, 10), (1, 28, 28))
 
 
 def augmentation_figures(choice: Choice) -> Mapping[str, Figure]:
-    """Of one augmentation: the bytes of what becomes of eight images."""
+    """Of one augmentation: the bytes of what becomes of some images."""
     augmentation = AUGMENTATIONS.build(choice)
     found = {}
     for shape in SHAPES:
-        given = images(8, shape)
+        given = images(COUNT, shape)
         draws = augmentation.draw(len(given), generator(0, "augmentation", 1))
         name = " × ".join(map(str, shape))
         found |= {
             f"{name}: images": digest(augmentation.apply(given, draws).numpy()),
-            f"{name}: corners": exact(*augmentation.apply(given, draws)[:, 0, 0, 0].tolist()),
+            f"{name}: corners": exact(*augmentation.apply(given, draws)[:8, 0, 0, 0].tolist()),
             f"{name}: test images": digest(centred(given, [augmentation]).numpy()),
             f"{name}: input shape": exact(*input_shape(shape, [augmentation])),
         }
