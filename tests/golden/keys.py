@@ -12,12 +12,16 @@ from tests.golden.figures import Figure, exact
 STUDIES = Path(__file__).parents[2] / "studies"
 
 
+LEFT_OUT = {"table3"}
+"""Calibrates losses by sampling, which takes longer than all other studies together."""
+
+
 def study_files() -> dict[str, Path]:
-    """Name → file, of every study that the project has."""
+    """Name → file, of the studies that the project has."""
     return {
         str(path.relative_to(STUDIES).with_suffix("")): path
         for path in sorted(STUDIES.rglob("*.yaml"))
-        if path.parent.name != "protocols"
+        if path.parent.name != "protocols" and path.stem not in LEFT_OUT
     }
 
 
