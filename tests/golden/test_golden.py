@@ -129,6 +129,14 @@ def test_a_reason_is_kept_beside_the_numbers(folder: Path) -> None:
     assert read_pins("loss", folder)["made"]["because"] == "a better oracle"
 
 
+def test_a_reason_outlives_additions_and_not_a_revision(folder: Path) -> None:
+    write.update("loss", [measurement(2.5)], "a better oracle", folder)
+    write.update("loss", [measurement(2.5, slope=exact(3))], None, folder)
+    assert read_pins("loss", folder)["made"]["because"] == "a better oracle"
+    write.update("loss", [measurement(2.5, revision=2)], "no need", folder)
+    assert "because" not in read_pins("loss", folder)["made"]
+
+
 def test_a_moved_default_is_a_moved_number(folder: Path) -> None:
     runs = {DECLARED: Run({"q": 0.6}, {}), "usual": measurement(2.0).runs["usual"]}
     moved = Measurement(SUBJECT, {"loss": 1}, runs, "")

@@ -67,9 +67,10 @@ def _pin(comparison: Comparison, before: Pin | None, because: str | None) -> dic
     if comparison.may_be_written and not comparison.is_revised and before:
         for label, run in before["runs"].items():
             pin["runs"][label]["figures"].update(run["figures"])
-    if not comparison.may_be_written and because:
-        return {"because": because, **pin}
-    return pin
+        because = before.get("because")
+    elif comparison.may_be_written:
+        because = None
+    return {"because": because, **pin} if because else pin
 
 
 if __name__ == "__main__":
