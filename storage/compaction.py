@@ -29,6 +29,7 @@ from storage.opening import (
     open_segments,
     segment_curves,
 )
+from storage.probe import check_location
 from storage.reader import Damage, Reader, conform, stack
 from storage.reading import landed_rows, not_compacted
 from storage.schema import (
@@ -78,6 +79,7 @@ def mend(root: Path | str) -> Compaction:
 
 
 def _locked(root: Path, work: Callable[[_Compactor], Compaction]) -> Compaction:
+    check_location(root)
     if not (root / ATTEMPTS).is_dir() and not (root / SEGMENTS).is_dir():
         return Compaction()
     make_folder(root / SEGMENTS)

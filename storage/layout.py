@@ -18,6 +18,8 @@ SEGMENTS = "segments"
 STUDIES = "studies"
 PICKS = "picks"
 QUARANTINE = "quarantine"
+FOLDERS = (ATTEMPTS, SEGMENTS, STUDIES, PICKS)
+"""A folder that has one of these is a store."""
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
 KEY = re.compile(r"[0-9a-f]{64}")

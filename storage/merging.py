@@ -21,13 +21,13 @@ from storage.attempt import Attempt
 from storage.compaction import compact
 from storage.durable import replace
 from storage.landing import land_attempt
-from storage.layout import ATTEMPTS, PICKS, SEGMENTS, STUDIES, files_in, study_path
+from storage.layout import FOLDERS, PICKS, STUDIES, files_in, study_path
+from storage.probe import check_location
 from storage.reading import Attempts, Damage, Reader, whole_rows
 from storage.records import RECORD_KEY
 from storage.schema import CURVES, SCALARS, Outcome, picks_schema, planned_schema
 
 MANIFEST = "manifest.json"
-FOLDERS = (ATTEMPTS, SEGMENTS, STUDIES, PICKS)
 
 
 class BundleError(Exception):
@@ -77,6 +77,8 @@ def merge(target: Path, others: Sequence[Path]) -> Merge:
         BundleError: one of `others` is no store, or a bundle that is not as it was exported.
         LandingError: `target` cannot be written.
     """
+    for store in (target, *others):
+        check_location(store)
     for other in others:
         if not any((other / folder).is_dir() for folder in FOLDERS):
             raise BundleError(f"{other} is no results store")
@@ -99,6 +101,7 @@ def export(source: Path, target: Path) -> Merge:
         BundleError: `target` is not empty, or `source` no store.
         LandingError: `target` cannot be written.
     """
+    check_location(target)
     if target.exists() and any(target.iterdir()):
         raise BundleError(f"{target} is not empty")
     done = merge(target, [source])
@@ -139,8 +142,7 @@ def _rows(reader: Reader) -> Iterator[dict[str, Any]]:
     try:
         yield from _in_batches(attempts.landed)
         for opened in attempts.segments:
-            if (table := whole_rows(reader, opened)) is not None:
-                yield from _in_batches(table)
+            yield from _in_batches(whole_rows(reader, opened))
     finally:
         attempts.close()
 

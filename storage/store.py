@@ -21,6 +21,7 @@ import duckdb
 import pyarrow as pa
 
 from storage.layout import PICKS, STUDIES, files_in
+from storage.probe import check_location
 from storage.reading import Attempts, CurveStream, Damage, Reader, stack
 from storage.schema import METRICS, VIEWS, picks_schema, planned_schema
 
@@ -94,9 +95,12 @@ class Store:
     Args:
         root: folder of the store.
         read_only: leave damaged files where they are instead of setting them aside.
+
+    Raises LandingError for an address or a file where a folder is needed.
     """
 
     def __init__(self, root: Path | str, *, read_only: bool = False) -> None:
+        check_location(root)
         self.root = Path(root)
         self._reader = Reader(self.root, read_only)
         self._attempts = Attempts(self._reader)
@@ -106,7 +110,7 @@ class Store:
 
     @property
     def damaged(self) -> tuple[Damage, ...]:
-        """Files that were not served; their cells count as missing. Curves are met on first use."""
+        """What was not served, and what it costs. Damaged curves are met on first use."""
         return tuple(self._reader.damaged)
 
     @property

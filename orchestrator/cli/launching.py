@@ -16,6 +16,7 @@ from orchestrator.cli.options import (
     Budget,
     CheckpointSeconds,
     DataRoot,
+    ExistingStore,
     Join,
     JsonEvents,
     Overrides,
@@ -153,7 +154,7 @@ def launch(
 
 
 @app.command(epilog="Example: orchestrator status quickstart")
-def status(study: StudyNames = None, store: StoreRoot = RESULTS) -> None:
+def status(study: StudyNames = None, store: ExistingStore = RESULTS) -> None:
     """Show how far the launched studies are, what failed and what is missing."""
     from orchestrator.summary import status_lines
     from storage import Store

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.app import app
-from orchestrator.cli.options import RESULTS, StoreRoot, StudyName
+from orchestrator.cli.options import RESULTS, ExistingStore, StoreRoot, StudyName, checked_store
 from orchestrator.cli.output import (
     ReportFormat,
     one_line_errors,
@@ -42,7 +42,7 @@ class ImageFormat(StrEnum):
 @app.command(epilog="Example: orchestrator report quickstart --format markdown > table.md")
 def report(
     study: StudyName,
-    store: StoreRoot = RESULTS,
+    store: ExistingStore = RESULTS,
     format: Annotated[  # noqa: A002 - the option's name
         ReportFormat, typer.Option("--format", "-f", help="How the report is written.")
     ] = ReportFormat.TERMINAL,
@@ -104,6 +104,7 @@ def sql(
     if schema or query is None:
         show([queries.schema_text()])
         return
+    checked_store(store)
     short = {AnswerFormat.CSV: as_csv, AnswerFormat.JSON: as_json}
     chosen = next((name for name, is_set in short.items() if is_set), format)
     writers = {

@@ -30,7 +30,7 @@ def test_an_address_is_no_folder(address: str) -> None:
 
 def test_a_file_is_no_folder(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(LandingError, match="cannot create a file"):
+    with pytest.raises(LandingError, match="is a file"):
         check_folder(tmp_path / "file")
 
 
