@@ -20,15 +20,15 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 
 def check_location(store: Path | str) -> None:
     """Raises LandingError for an address or a file where a folder is needed; it may be absent."""
-    text = str(store)
-    if _SCHEME.match(text):
+    if _SCHEME.match(str(store)):
+        address = re.sub(":/+", "://", str(store), count=1)
         raise LandingError(
-            f"{text}: a store is a folder, since a result is put in place by a hard link, which "
+            f"{address}: a store is a folder, since a result is put in place by a hard link, which "
             "object stores lack; use a folder that all machines share, and copy it afterwards"
         )
     for folder in (Path(store), *Path(store).parents):
         if folder.is_file():
-            raise LandingError(f"{text}: a store is a folder, and {folder} is a file")
+            raise LandingError(f"{store} cannot be a store: {folder} is a file, not a folder")
 
 
 def check_store(store: Path | str) -> None:
