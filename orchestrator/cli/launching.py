@@ -17,6 +17,7 @@ from orchestrator.cli.options import (
     Budget,
     CheckpointSeconds,
     DataRoot,
+    ExistingStore,
     Join,
     JsonEvents,
     Overrides,
@@ -180,7 +181,7 @@ def spot_check(share: float, asked: AskedStudy, store: Store, data_root: Path) -
 
 @app.command(epilog="Example: orchestrator status quickstart")
 def status(
-    study: StudyNames = None, store: StoreRoot = RESULTS, data_root: DataRoot = None
+    study: StudyNames = None, store: ExistingStore = RESULTS, data_root: DataRoot = None
 ) -> None:
     """Show how far studies are, what failed and what is missing.
 

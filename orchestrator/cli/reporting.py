@@ -9,7 +9,15 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.app import app
-from orchestrator.cli.options import RESULTS, DataRoot, Overrides, StoreRoot, StudyName
+from orchestrator.cli.options import (
+    RESULTS,
+    DataRoot,
+    ExistingStore,
+    Overrides,
+    StoreRoot,
+    StudyName,
+    checked_store,
+)
 from orchestrator.cli.output import (
     ReportFormat,
     one_line_errors,
@@ -42,7 +50,7 @@ class ImageFormat(StrEnum):
 def report(
     study: StudyName,
     overrides: Overrides = None,
-    store: StoreRoot = RESULTS,
+    store: ExistingStore = RESULTS,
     data_root: DataRoot = None,
     format: Annotated[  # noqa: A002 - the option's name
         ReportFormat, typer.Option("--format", "-f", help="How the report is written.")
@@ -119,6 +127,7 @@ def sql(
     if schema or query is None:
         show([queries.schema_text()])
         return
+    checked_store(store)
     short = {AnswerFormat.CSV: as_csv, AnswerFormat.JSON: as_json}
     chosen = next((name for name, is_set in short.items() if is_set), format)
     writers = {
