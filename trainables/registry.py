@@ -168,6 +168,10 @@ class Registry(Generic[T]):
         """Built-in names and those registered so far, sorted; imports nothing."""
         return tuple(sorted({*self._modules, *self._components}))
 
+    def has_loaded(self, name: str) -> bool:
+        """Whether the module of this component has been imported."""
+        return name in self._components
+
     def component(self, name: str) -> Component[T]:
         """The component called `name`. Raises UnknownComponentError."""
         if name not in self._components:
