@@ -50,7 +50,7 @@ class ProcessState:
     """Settings and functions at one moment.
 
     Args:
-        values: of each setting by its name.
+        values: of each setting that is looked at, by its name.
         functions: None to look at settings only.
     """
 
@@ -58,10 +58,15 @@ class ProcessState:
         self._values, self._functions = values, functions
 
     @classmethod
-    def now(cls, *, with_functions: bool = True) -> ProcessState:
-        """Without functions it takes microseconds, with them milliseconds."""
-        values = {setting.name: _read(setting) for setting in _settings()}
-        return cls(values, Functions() if with_functions else None)
+    def now(cls) -> ProcessState:
+        """Everything; it takes milliseconds."""
+        return cls({setting.name: _read(setting) for setting in _settings()}, Functions())
+
+    @classmethod
+    def of_numbers(cls) -> ProcessState:
+        """The settings that move numbers; it takes microseconds."""
+        moving = (setting for setting in _settings() if setting.moves_numbers)
+        return cls({setting.name: _read(setting) for setting in moving}, None)
 
     @property
     def sha256(self) -> str:
@@ -84,7 +89,7 @@ class ProcessState:
         )
 
     def restore(self) -> tuple[Change, ...]:
-        """Undo every change. Returns those that cannot be undone."""
+        """Undo every change. Returns those that cannot be undone and move numbers."""
         for patch in self._patches():
             patch.undo()
         for setting, before, _ in self._differences():
@@ -92,11 +97,13 @@ class ProcessState:
                 setting.write(before)
             except Exception:  # noqa: BLE001 - what is left is what counts
                 continue
-        return self.changes()
+        return tuple(change for change in self.changes() if change.moves_numbers)
 
     def _differences(self) -> Iterator[tuple[Setting, Any, Any]]:
         """One after the other: setting one may set others."""
         for setting in _settings():
+            if setting.name not in self._values:
+                continue
             before, after = self._values[setting.name], _read(setting)
             if after != before:
                 yield setting, before, after

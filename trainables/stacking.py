@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 
-from trainables.architectures import ARCHITECTURES
-from trainables.config import Choice, TrainingConfig
+from trainables.architectures import ARCHITECTURES, Architecture
+from trainables.config import TrainingConfig
 from trainables.datasets import dataset_info
 from trainables.registry import ParameterError
 
@@ -19,10 +19,9 @@ class StackError(ParameterError):
     """These runs cannot be trained together; each of them can be trained alone."""
 
 
-def is_stackable(architecture: Choice) -> bool:
-    """Whether an architecture declares `stackable = True`, as a class, an object or a function."""
-    built = ARCHITECTURES.build(architecture)
-    return getattr(getattr(built, "func", built), "stackable", False) is True
+def declares_stackable(build: Architecture) -> bool:
+    """Whether an architecture has `stackable = True`, as a class, an object or a function."""
+    return getattr(getattr(build, "func", build), "stackable", False) is True
 
 
 def stack_group(config: TrainingConfig) -> Hashable | None:
@@ -31,7 +30,7 @@ def stack_group(config: TrainingConfig) -> Hashable | None:
     Args:
         config: resolved.
     """
-    if not is_stackable(config.architecture):
+    if not declares_stackable(ARCHITECTURES.build(config.architecture)):
         return None
     if dataset_info(config.dataset).is_retrieval:
         return None

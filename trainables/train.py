@@ -100,7 +100,7 @@ def train_stack(
     Raises:
         As `train`; StackError if the runs cannot be trained together.
     """
-    state = ProcessState.now(with_functions=False)
+    state = ProcessState.of_numbers()
     load_components(configs, on_note)
     configs = [catalog.resolve(config) for config in configs]
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
