@@ -56,7 +56,7 @@ def _shapes(build: Architecture) -> Outcome:
     seen, is_right, fits_any = [], True, False
     for name, shape, classes in SHAPES:
         try:
-            network = _built(build, shape, classes)
+            network: object = _built(build, shape, classes)
         except ParameterError as error:
             seen.append(f"{name}: refused ({error})")
             continue
@@ -74,7 +74,7 @@ def _shapes(build: Architecture) -> Outcome:
 def _gradient(build: Architecture) -> Outcome:
     """The gradient reaches every weight that is trained"""
     network, images, labels = _in_training(build)
-    nn.functional.cross_entropy(network(images), labels).backward()
+    torch.autograd.backward(nn.functional.cross_entropy(network(images), labels))
     weights = [(name, w) for name, w in network.named_parameters() if w.requires_grad]
     missed = [name for name, w in weights if w.grad is None or not w.grad.isfinite().all()]
     detail = f"not {', '.join(missed)}" if missed else f"{len(weights)} tensors"
@@ -117,7 +117,7 @@ def _arguments(build: Architecture) -> Outcome:
     """It does not write into its images"""
     network, images, _ = _in_training(build)
     given = images.clone()
-    network(given).sum().backward()
+    torch.autograd.backward(network(given).sum())
     network.eval()(given)
     unchanged = torch.equal(given, images)
     return unchanged, "unchanged" if unchanged else "written to"
@@ -130,7 +130,7 @@ def _stack(build: Architecture) -> Outcome:
     _, shape, classes = _first(build)
     networks = [_built(build, shape, classes, seed=seed) for seed in range(3)]
     try:
-        require_same_logits(networks, StackedNetwork(networks), _images(shape), "it")
+        require_same_logits(networks, StackedNetwork(networks), _images(shape))
     except StackError as error:
         return False, str(error)
     return True, "stacked logits are those of its networks alone"

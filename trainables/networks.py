@@ -125,4 +125,4 @@ def _stacked(layers: Sequence[nn.Module]) -> nn.Module:
 
 
 def _refusal(reason: str) -> StackError:
-    return StackError(f"its networks cannot be stacked: {reason}", key="architecture")
+    return StackError(reason, key="architecture")

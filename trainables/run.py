@@ -71,19 +71,25 @@ class Run:
         self._generators: list[Tensor] | None = begun[0].get("generators") if begun else None
         sums = [s["sums"] if s else torch.zeros(len(TrainingSums.NAMES)) for s in saved]
         states = [state["optimizer"] if state else None for state in saved]
-        network = as_one(networks)
-        self._check_stack(network, networks)
+        network = self._as_one(networks)
         self.learner = self._learner(network.to(device), torch.stack(sums), states)
         recorder = recorder_for(device)
         self._step = RecordedStep(self.learner.step, recorder) if recorder else self.learner.step
 
-    def _check_stack(self, network: Network, members: Sequence[nn.Module]) -> None:
-        """Raises StackError for a stack that computes something else than its members."""
-        if isinstance(network, StackedNetwork):
-            first = torch.arange(min(IMAGES, len(self.data.train_images)))
-            (images,) = self.data.train_images.batches([first.to(self.device)])
-            inputs = self._preprocessing(network, "cpu")(centred(images.cpu(), self.augmentations))
-            require_same_logits(members, network, inputs, self.config.architecture.name)
+    def _as_one(self, networks: Sequence[nn.Module]) -> Network:
+        """Raises StackError for a stack that would compute something else than its members."""
+        try:
+            network = as_one(networks)
+            if isinstance(network, StackedNetwork):
+                first = torch.arange(min(IMAGES, len(self.data.train_images)))
+                (images,) = self.data.train_images.batches([first.to(self.device)])
+                images = centred(images.cpu(), self.augmentations)
+                inputs = self._preprocessing(network, "cpu")(images)
+                require_same_logits(networks, network, inputs)
+        except StackError as error:
+            name = self.config.architecture.name
+            raise StackError(f"{name} cannot be stacked: {error}", key="architecture") from error
+        return network
 
     def _preprocessing(self, network: Network, device: str) -> Preprocessing:
         statistics = NORMALIZATIONS.build(self.config.normalization)(self.data.info)

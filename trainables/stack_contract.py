@@ -23,13 +23,12 @@ TOLERANCE = 1e-5
 
 @torch.no_grad()
 def require_same_logits(
-    members: Sequence[nn.Module], stack: StackedNetwork, images: Tensor, name: str
+    members: Sequence[nn.Module], stack: StackedNetwork, images: Tensor
 ) -> None:
     """Compare the logits of a stack with those of its members alone, in evaluation mode.
 
     Args:
         images: float32 [B, C, H, W], on the device of both.
-        name: of the architecture.
 
     Raises:
         StackError: they differ. A member that has diverged is passed over.
@@ -41,10 +40,7 @@ def require_same_logits(
             continue
         scale, error = float(alone.abs().max()), float((logits - alone).abs().max())
         if not error <= TOLERANCE * scale:
-            raise StackError(
-                f"{name} cannot be stacked: stacked logits differ from lone ones by {error:.2g} "
-                f"of {scale:.2g}"
-            )
+            raise StackError(f"stacked logits differ from lone ones by {error:.2g} of {scale:.2g}")
 
 
 def _evaluated(network: nn.Module, images: Tensor) -> Tensor:

@@ -47,15 +47,18 @@ def run(**changes: object) -> TrainingResult:
 
 
 @pytest.fixture
-def offer(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+def offer() -> Iterator[Callable[..., str]]:
     """Registers a component under the name `foreign` for one test."""
+    offered: list[Registry] = []
 
     def register(registry: Registry, target: object) -> str:
-        monkeypatch.setattr(registry, "_components", dict(registry._components))
+        offered.append(registry)
         registry.register("foreign")(target)  # type: ignore[arg-type]
         return "foreign"
 
-    return register
+    yield register
+    for registry in offered:
+        del registry._components["foreign"]
 
 
 @pytest.fixture(autouse=True)
