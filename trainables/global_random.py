@@ -1,8 +1,9 @@
 """The global generators of torch, numpy and Python, for those who draw from nothing else.
 
 This project draws from generators of its own. A layer such as `nn.Dropout` can draw from torch's
-global one only, so each epoch of a run sets them anew, and the end of the run sets them back: such
-a network is the same whatever ran before it, and draws nothing that others would have drawn.
+global one only, so a run sets them before its labels and weights are drawn and before each epoch,
+and sets them back at its end: it is the same whatever ran before it, and draws nothing that others
+would have drawn.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ LIMIT = 2**32
 """Of the seeds that numpy takes."""
 
 
-def seed_globals(seed: int, epoch: int) -> None:
-    """Set all global generators to where they start the epoch of a run."""
+def seed_globals(seed: int, epoch: int = 0) -> None:
+    """Set all global generators to where they start an epoch of a run; 0 is before the first."""
     start = derived_seed(seed, "dropout", epoch)
     torch.manual_seed(start)  # noqa: TID251 - what this module is for
     np.random.seed(start % LIMIT)  # noqa: TID251

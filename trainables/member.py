@@ -22,6 +22,7 @@ from trainables.architectures import ARCHITECTURES
 from trainables.augment import AUGMENTATIONS, Augmentation, input_shape
 from trainables.config import EpochRecord, TrainingConfig
 from trainables.evaluate import TOP, TestFigures
+from trainables.global_random import seed_globals
 from trainables.losses import LOSSES, Loss, PruningLoss
 from trainables.losses.logit_bias import has_logit_bias, logit_bias_at
 from trainables.noise import NOISES, NoiseContext
@@ -97,6 +98,7 @@ class Member:
 
     def initial_network(self) -> nn.Module:
         """On the CPU."""
+        seed_globals(self.config.seed)
         build = ARCHITECTURES.build(self.config.architecture)
         weights = generator(self.config.seed, "weights")
         augmentations = [AUGMENTATIONS.build(choice) for choice in self.config.augmentation]
@@ -166,6 +168,7 @@ def _noisy_labels(config: TrainingConfig, data: ResidentData, data_root: Path) -
     Copies go in and out: a noise model may write into what it is given, or keep what it returns.
     """
     seed = config.seed if config.noise_seed is None else config.noise_seed
+    seed_globals(seed)
     similar = MappingProxyType(dict(data.info.similar_classes))
     info = replace(data.info, similar_classes=similar)
     context = NoiseContext(info, generator(seed, "noise"), data_root)

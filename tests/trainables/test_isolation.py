@@ -317,6 +317,27 @@ def test_dropout_is_the_same_whatever_ran_before(offer, tmp_path: Path, monkeypa
     assert curve(resumed) == curve(first)
 
 
+def test_weights_from_the_global_generator_are_the_same_whatever_ran_before(offer) -> None:
+    def careless(shape, num_classes, generator) -> nn.Module:
+        return nn.Sequential(nn.Flatten(), nn.Linear(784, num_classes))
+
+    name = offer(ARCHITECTURES, careless)
+    first = run(architecture=name)
+    torch.rand(5)
+    assert run(architecture=name).initial_weights_sha256 == first.initial_weights_sha256
+    assert run(architecture=name, seed=1).initial_weights_sha256 != first.initial_weights_sha256
+
+
+def test_noise_from_the_global_generator_is_the_same_whatever_ran_before(offer) -> None:
+    def careless(labels: Tensor, context: object) -> Tensor:
+        return torch.from_numpy(np.random.permutation(labels.numpy()))
+
+    noise = {"kind": offer(NOISES, careless)}
+    first = run(noise=noise, epochs=1)
+    np.random.rand(5)
+    assert run(noise=noise, epochs=1).noisy_label_sha256 == first.noisy_label_sha256
+
+
 @pytest.mark.parametrize("part", ["training labels", "training images", "test labels"])
 def test_a_run_whose_data_changed_has_no_result_and_leaves_none_behind(part: str, offer) -> None:
     alone = run()
