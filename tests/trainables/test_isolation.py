@@ -151,7 +151,7 @@ def test_a_noise_model_gets_a_copy_of_the_labels(offer) -> None:
         return cross_entropy(logits, labels)
 
     again = run(noise={"kind": "foreign"}, loss=offer(LOSSES, late))
-    assert curve(again) == curve(foreign)
+    assert again.noisy_label_sha256 == foreign.noisy_label_sha256
 
 
 class Blackening:
