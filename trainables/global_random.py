@@ -25,8 +25,10 @@ LIMIT = 2**32
 def seed_globals(seed: int, epoch: int = 0) -> None:
     """Set all global generators to where they start an epoch of a run; 0 is before the first."""
     start = derived_seed(seed, "dropout", epoch)
-    torch.manual_seed(start)  # noqa: TID251 - what this module is for
-    np.random.seed(start % LIMIT)  # noqa: TID251
+    torch.default_generator.manual_seed(start)
+    if torch.cuda.is_initialized():
+        torch.cuda.manual_seed_all(start)
+    np.random.seed(start % LIMIT)  # noqa: TID251 - what this module is for
     random.seed(start)
 
 
