@@ -26,7 +26,7 @@ def seed_globals(seed: int, epoch: int = 0) -> None:
     """Set all global generators to where they start an epoch of a run; 0 is before the first."""
     start = derived_seed(seed, "dropout", epoch)
     torch.default_generator.manual_seed(start)
-    if torch.cuda.is_initialized():
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         torch.cuda.manual_seed_all(start)
     np.random.seed(start % LIMIT)  # noqa: TID251 - what this module is for
     random.seed(start)
