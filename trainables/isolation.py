@@ -29,12 +29,24 @@ class GlobalStateError(Exception):
 
 
 @contextmanager
-def isolated(who: str, on_note: Callable[[str], None] = logger.warning) -> Iterator[None]:
-    """Undo what the block changes. Raises GlobalStateError if numbers may depend on that."""
-    before = ProcessState.now()
+def isolated(
+    who: str, on_note: Callable[[str], None] = logger.warning
+) -> Iterator[Callable[[], None]]:
+    """Undo what the block changes. Raises GlobalStateError if numbers may depend on that.
+
+    Yields:
+        What takes microseconds and ends the block if it has changed a setting already: a long run
+        need not reach its end to have no result.
+    """
+    before, numbers = ProcessState.now(), ProcessState.of_numbers()
     problem: Exception | None = None
+
+    def look() -> None:
+        if numbers.changes():
+            raise GlobalStateError(_message(who, numbers.changes()))
+
     try:
-        yield
+        yield look
     except Exception as error:  # noqa: BLE001 - raised again below
         problem = error
     changes = before.changes()

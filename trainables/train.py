@@ -109,7 +109,7 @@ def train_stack(
         data_dropped_after_errors(),
         generators_set_back(device),
         matrix_precision(configs[0].precision),
-        isolated(foreign_components(configs), on_note),
+        isolated(foreign_components(configs), on_note) as look_at_process,
         checkpoint.Writer() as writer,
     ):
         pauses = _Pauses(checkpoint_paths, checkpoint_seconds, should_stop, writer)
@@ -118,6 +118,7 @@ def train_stack(
         run = Run(configs, root, device, checkpoint_paths)
         while not run.is_over:
             run.next_epoch(on_epoch, pauses.after_step)
+            look_at_process()
             if not run.is_over:
                 pauses.look(run)
         results = run.results()

@@ -247,6 +247,21 @@ def test_the_message_says_what_to_do_instead(offer) -> None:
     )
 
 
+def test_a_long_run_ends_with_the_epoch_that_changed_a_setting(offer) -> None:
+    def changing(logits: Tensor, labels: Tensor) -> Tensor:
+        torch.set_flush_denormal(True)
+        return cross_entropy(logits, labels)
+
+    seen: list[int] = []
+    with pytest.raises(GlobalStateError):
+        train(
+            config(loss=offer(LOSSES, changing), epochs=9),
+            device="cpu",
+            on_epoch=lambda record: seen.append(record.epoch),
+        )
+    assert seen == [1]
+
+
 def test_an_import_that_changes_the_state_is_refused_each_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
