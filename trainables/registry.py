@@ -192,6 +192,10 @@ class Registry(Generic[T]):
         home = self._components[name].target.__module__
         return home.partition(".")[0] == __name__.partition(".")[0]
 
+    def has_loaded(self, name: str) -> bool:
+        """Whether the module of this component has been imported."""
+        return name in self._components
+
     def component(self, name: str) -> Component[T]:
         """The component called `name`. Raises UnknownComponentError."""
         if name not in self._components:
