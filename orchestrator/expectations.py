@@ -82,7 +82,7 @@ class Expectations:
         if dataset not in self._data:
             try:
                 self._data[dataset] = data_digests(dataset, self._data_root)
-            except DatasetError:
+            except (DatasetError, OSError):
                 self._data[dataset] = None
         return self._data[dataset]
 
