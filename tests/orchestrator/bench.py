@@ -101,7 +101,9 @@ class Bench:
                     cell.config.to_dict(),
                     found.plan.editions.get(cell.key, 0),
                 )
-                run_cells([task], self._settings(found.plan.planned[0].study))
+                (ended,) = run_cells([task], self._settings(found.plan.planned[0].study))
+                assert ended.outcome in ("finished", "diverged"), ended.error_trace
+                assert not ended.conflicts
         self._record(study, overrides, found)
         return found.plan
 
