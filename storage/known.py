@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -15,6 +15,7 @@ from storage.schema import SETTINGS, TEXT, VIEWS, WHOLE, Outcome
 from storage.standing import Failures, Known, Result, judge
 
 RESULT_FIELDS = tuple(item.name for item in fields(Result) if item.name != "redo")
+ATTEMPT = RESULT_FIELDS.index("attempt")
 FAILURE_FIELDS = ("key", "committed_at", "attempt", "error_class", "error_message")
 
 AXES_HELD_ELSEWHERE = {
@@ -62,11 +63,12 @@ def read_known(attempts: Iterable[pa.Table], decisions: Iterable[Decision]) -> K
     revisions: dict[str, str] = {}
     for table in attempts:
         is_failed = pc.equal(table["outcome"], Outcome.FAILED.value)
-        for row in _rows(table, pc.invert(is_failed), RESULT_FIELDS):
-            row |= {"edition": row["edition"] or 0, "redo": is_redone.get(row["attempt"])}
-            results.setdefault(row["key"], []).append(Result(**row))
-            revisions[row["base_key"]] = row["revisions"]
-        for row in _rows(table, is_failed, FAILURE_FIELDS):
+        for values in _rows(table, pc.invert(is_failed), RESULT_FIELDS):
+            result = Result(*(*values, is_redone.get(values[ATTEMPT])))
+            results.setdefault(result.key, []).append(result)
+            revisions[result.base_key] = result.revisions
+        for values in _rows(table, is_failed, FAILURE_FIELDS):
+            row = dict(zip(FAILURE_FIELDS, values, strict=True))
             failed.setdefault(row["key"], []).append(row)
     newest_first = {
         key: tuple(sorted(found, key=lambda result: -result.edition))
@@ -80,10 +82,20 @@ def read_known(attempts: Iterable[pa.Table], decisions: Iterable[Decision]) -> K
     )
 
 
-def _rows(table: pa.Table, mask: Any, names: Sequence[str]) -> list[dict[str, Any]]:
-    """The columns `names` of the rows in `mask`, the oldest first."""
+def _rows(table: pa.Table, mask: Any, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    """Values of the columns `names` in the rows of `mask`, the oldest first.
+
+    Column by column: a mapping for each row takes longer.
+    """
     chosen = table.select([*dict.fromkeys((*names, "committed_at"))]).filter(mask)
-    return chosen.sort_by("committed_at").select(list(names)).to_pylist() if len(chosen) else []
+    if not len(chosen):
+        return iter(())
+    ordered = chosen.sort_by("committed_at")
+    columns = [ordered[name] for name in names]
+    filled = (
+        pc.fill_null(c, 0) if n == "edition" else c for n, c in zip(names, columns, strict=True)
+    )
+    return zip(*(column.to_pylist() for column in filled), strict=True)
 
 
 def _failures(rows: Sequence[dict[str, Any]]) -> Failures:
