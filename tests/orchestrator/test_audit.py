@@ -10,6 +10,7 @@ import pytest
 
 from orchestrator import audit as module
 from orchestrator.audit import Audit, audit, audit_lines, chosen, parse_share
+from orchestrator.cli.launching import spot_check
 from tests.orchestrator.bench import STUDY, Bench
 
 
@@ -100,3 +101,19 @@ def test_a_result_replays_in_a_clean_process(bench: Bench) -> None:
         found = audit(keys, bench.store, bench.folder, shown.append)
     assert found == Audit(1, (), ()), shown
     assert subprocess.run is module.subprocess.run
+
+
+def test_the_editions_that_answer_are_replayed(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [SimpleNamespace(key="k", edition=1), SimpleNamespace(key="l", edition=0)]
+    replayed: list[str] = []
+
+    def replay_all(names: list[str], *_: object) -> Audit:
+        replayed.extend(names)
+        return Audit(len(names), (), ())
+
+    monkeypatch.setattr("orchestrator.redo.answers", lambda *_: found)
+    monkeypatch.setattr("orchestrator.audit.audit", replay_all)
+    asked = SimpleNamespace(record=SimpleNamespace(planned=(), launch="launch"))
+    store = SimpleNamespace(known=None, root=Path())
+    assert spot_check(1.0, asked, store, Path())  # type: ignore[arg-type]
+    assert replayed == ["k.1", "l"]

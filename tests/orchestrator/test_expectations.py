@@ -342,3 +342,15 @@ def test_nothing_known_means_all_new(bench: Bench) -> None:
     study = bench.write(STUDY + "  loss: ce\nseeds: 3\n")
     assert bench.standings(study) == {"new": 3}
     assert Known().next_edition("x") == 0
+
+
+def test_the_module_that_an_import_path_names_counts_too(bench: Bench) -> None:
+    """It may change a class that another module defines."""
+    study = bench.write(MINE)
+    bench.write(LOSS, "inner.py")
+    bench.write("from inner import Mine\n\nMine.scale = 1.0\n", "my_loss.py")
+    before = bench.plan(study).planned[0].sources
+    bench.write("from inner import Mine\n\nMine.scale = 2.0\n", "my_loss.py")
+    after = bench.plan(study).planned[0].sources
+    assert before is not None and after is not None
+    assert [name for name, _, _ in changed_sources(before, after)] == ["loss my_loss"]
