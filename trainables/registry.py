@@ -250,7 +250,8 @@ class Registry(Generic[T]):
         own = {
             component.name: component
             for name, component in self._components.items()
-            if name not in before or getattr(component.target, "__module__", "") == module.__name__
+            if (name not in before and is_plug_in(component.modules))
+            or component.target.__module__ == module.__name__
         }
         if wanted and wanted in own:
             component = own[wanted]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from orchestrator.cell import StudyCell
 from orchestrator.grid import expand
 from orchestrator.source import Source, load_source
 from orchestrator.study import Study, parse_study
+from tests.orchestrator.bench import Bench
 from trainables import catalog
 
 HEAD = """
@@ -49,3 +51,16 @@ def cells(opened) -> Callable[..., tuple[StudyCell, ...]]:
         return expand(*opened(body, *overrides, head=head), catalog, picks)
 
     return cells
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    """A folder with a store, the current folder of the test."""
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # files change within a second here
+    bench = Bench(folder, tmp_path / "store")
+    yield bench
+    bench.fresh()
