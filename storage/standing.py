@@ -187,7 +187,7 @@ def differences(cell: PlannedCell, result: Result, accepted: Accepted) -> Iterat
     if cell.config is not None and cell.config != result.config:
         yield from config_differences(json.loads(result.config), json.loads(cell.config))
     if cell.sources != result.sources:
-        yield from _source_differences(result.sources, cell.sources, accepted)
+        yield from source_differences(result.sources, cell.sources, accepted)
     for split in ("train", "test"):
         here, there = getattr(cell, f"{split}_data_sha256"), getattr(result, f"{split}_data_sha256")
         if here and there and here != there:
@@ -197,7 +197,7 @@ def differences(cell: PlannedCell, result: Result, accepted: Accepted) -> Iterat
 def config_differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Moved]:
     """Fields whose values differ. A field that only one side has is newer than the other side."""
     left, right = flat(before), flat(after)
-    for name in left.keys() & right.keys():
+    for name in sorted(left.keys() & right.keys()):
         if left[name] != right[name]:
             yield Moved("config", name, _text(left[name]), _text(right[name]))
 
@@ -219,14 +219,14 @@ def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return found
 
 
-def _source_differences(
+def source_differences(
     before: str | None, after: str | None, accepted: Accepted
 ) -> Iterator[Moved]:
     """Components whose code differs. Committed code of this project is known by its revision."""
     if before is None or after is None:
         return
     left, right = json.loads(before), json.loads(after)
-    for name in left.keys() & right.keys():
+    for name in sorted(left.keys() & right.keys()):
         old, new = left[name], right[name]
         committed = old["origin"] == new["origin"] == BUILT_IN
         digests = old["sha256"], new["sha256"]

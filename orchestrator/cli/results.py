@@ -1,4 +1,4 @@
-"""Verbs about single results: replay, redo."""
+"""Verbs about single results: why, replay, redo."""
 
 from __future__ import annotations
 
@@ -8,7 +8,37 @@ import typer
 
 from orchestrator.cli.app import BAD_INPUT, DAMAGED, app
 from orchestrator.cli.options import RESULTS, DataRoot, Overrides, StoreRoot, StudyName
-from orchestrator.cli.output import one_line_errors, show
+from orchestrator.cli.output import one_line_errors, show, warn_of_damage
+
+
+@app.command(epilog="Example: orchestrator why 3f2a91c0 --full")
+def why(
+    key: Annotated[str, typer.Argument(help="The first digits of a cell's key.")],
+    store: StoreRoot = RESULTS,
+    data_root: DataRoot = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="The whole configuration, defaults included.")
+    ] = False,
+) -> None:
+    """Tell all that is known of one cell: its results, what they answer to, and who asks for it.
+
+    Every result is compared with the defaults, the code and the data as they are here and now.
+    Nothing is trained and nothing is written.
+    """
+    from orchestrator.expectations import Expectations
+    from orchestrator.keys import KeyPrefixError, find_key
+    from orchestrator.provenance import code_version
+    from orchestrator.why import explain
+    from orchestrator.why_lines import why_lines
+    from storage import Store
+    from trainables.datasets import default_data_root
+
+    with one_line_errors(KeyPrefixError):
+        results = Store(store, read_only=True)
+        found = find_key(results, key)
+    expectations = Expectations(data_root or default_data_root(), code_version().edited)
+    show(why_lines(explain(results, found, expectations), full=full))
+    warn_of_damage(results)
 
 
 @app.command(epilog="Example: orchestrator replay 3f2a91c0 --epochs 1")
