@@ -158,7 +158,8 @@ def explain(store: Store, key: str, expectations: Expectations) -> Why:
     tried = _tried(store, key)
     asked = list(_asking(store, key))
     stored = next((one.identity for one in tried if one.identity), None)
-    config = next(one.config for one in (*tried, *(cell for _, cell in asked)) if one.config)
+    configs = [*(one.config for one in tried), *(cell.config for _, cell in asked)]
+    config = next(text for text in configs if text is not None)
     known = store.known
     here = present(key, config, stored, known, expectations)
     results = {result.attempt: result for result in known.results.get(key, ())}

@@ -1,4 +1,4 @@
-"""Verbs about single results: why, replay, redo."""
+"""Verbs about results and what they answer to: why, diff, replay, redo."""
 
 from __future__ import annotations
 
@@ -38,6 +38,36 @@ def why(
         found = find_key(results, key)
     expectations = Expectations(data_root or default_data_root(), code_version().edited)
     show(why_lines(explain(results, found, expectations), full=full))
+    warn_of_damage(results)
+
+
+@app.command(epilog="Example: orchestrator diff quickstart@1 quickstart@2")
+def diff(
+    first: Annotated[
+        str,
+        typer.Argument(metavar="A", help="A key's first digits, a study or a store; see above."),
+    ],
+    second: Annotated[str, typer.Argument(metavar="B", help="Another one of the same kind.")],
+    store: StoreRoot = RESULTS,
+    data_root: DataRoot = None,
+) -> None:
+    """Tell in what two cells, two studies or two stores differ; exit code 0 whatever it is.
+
+    A cell is named by six digits of its key or more, and one of its editions by KEY@1. A study is
+    a name, one of its recorded versions NAME@2, or a file as it stands now. A store is a folder.
+    For studies: cells that only one has, settings and code that changed, tables declared otherwise,
+    and the entries whose mean moved, in units of the combined standard error.
+    """
+    from orchestrator.compare import compare
+    from orchestrator.keys import KeyPrefixError
+    from orchestrator.sides import SideError
+    from orchestrator.source import StudyError
+    from storage import Store
+    from trainables.datasets import default_data_root
+
+    with one_line_errors(SideError, KeyPrefixError, StudyError):
+        results = Store(store, read_only=True)
+        show(compare(first, second, results, data_root or default_data_root()))
     warn_of_damage(results)
 
 
