@@ -1,6 +1,6 @@
 PYTHON ?= python
 
-.PHONY: check test extensive fix
+.PHONY: check test extensive golden fix
 
 check:  ## format, lint, types, import contracts, fast tests
 	$(PYTHON) -m ruff format --check .
@@ -18,6 +18,9 @@ test:  ## as CI runs it
 
 extensive:  ## what CI leaves out for its time
 	$(PYTHON) -m pytest -q -m extensive
+
+golden:  ## pin the golden runs of what is new or has a raised revision; because="…" for the rest
+	$(PYTHON) -m tests.golden.write $(if $(because),--because "$(because)")
 
 fix:  ## apply formatting and safe lint fixes
 	$(PYTHON) -m ruff format .

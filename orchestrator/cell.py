@@ -24,6 +24,7 @@ class Catalog(Protocol):
 
     def build_config(self, fields: Mapping[str, Any], /) -> TrainingConfig: ...
     def revisions(self, config: TrainingConfig, /) -> dict[str, int]: ...
+    def is_built_in(self, config: TrainingConfig, /) -> bool: ...
     def without_defaults(self, field: str, choice: Choice, /) -> Choice: ...
 
 
@@ -82,6 +83,29 @@ def make_cell(config: TrainingConfig, catalog: Catalog) -> Cell:
         revisions=revisions,
         identity=identity,
     )
+
+
+def key_of(config: Mapping[str, Any], revisions: Mapping[str, int], catalog: Catalog) -> str | None:
+    """The key of a stored configuration, None where this checkout cannot say.
+
+    A key leaves defaults out, so a configuration alone does not tell its key: which of its values
+    were defaults is known here only if every component is the same as when the row was made. That
+    holds if all of them are the project's own, whose defaults never change without a new revision
+    (those of a run's plain fields never change), and all have the revisions of today. For a
+    plug-in, whose author may edit a default at any time, for another revision, and for a field or
+    a component that is unknown here, the answer is None.
+
+    So another key than the row's is a proof that the two do not belong together; no answer is no
+    proof of anything, and whether such a row answers a cell of today is decided by comparing the
+    whole configurations. No plug-in of a foreign row is ever imported.
+    """
+    try:
+        known = TrainingConfig.from_dict(config)
+        if not catalog.is_built_in(known) or catalog.revisions(known) != dict(revisions):
+            return None
+        return _digest(_text(canonical_form(known, revisions, catalog)))
+    except (TypeError, KeyError, ValueError, AttributeError):  # not a configuration of today
+        return None
 
 
 def canonical_form(

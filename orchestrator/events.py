@@ -96,7 +96,7 @@ class Events(NotKept, tune.Callback):  # type: ignore[misc]
         if entry.conflicts:
             self._progress.note(
                 f"  cell {entry.key[:12]}: this run differs from the landed one in "
-                f"{', '.join(entry.conflicts)}; the landed one stays"
+                f"{', '.join(entry.conflicts)}; the landed one stays, this one is kept beside it"
             )
         if entry.error_class == "out_of_memory" and self._shares_gpu:
             self.crowded_out[entry.key] = self._tasks[entry.key]

@@ -32,21 +32,23 @@ class Expectations:
     Args:
         data_root: folder of the data sets.
         edited: modules of this project with changes that are not committed.
+        of_all_data: look at every data set, as a launch does, which will need them all; otherwise
+            at those only that a result can be compared with.
     """
 
-    def __init__(self, data_root: Path, edited: frozenset[str]) -> None:
-        self._data_root, self._edited = data_root, edited
+    def __init__(
+        self, data_root: Path, edited: frozenset[str], *, of_all_data: bool = False
+    ) -> None:
+        self._data_root, self._edited, self._of_all_data = data_root, edited, of_all_data
         self._sources: dict[tuple[tuple[str, str], ...], str] = {}
         self._data: dict[Choice, ContentDigests | None] = {}
 
     def planned(
         self, study: str, cells: Sequence[StudyCell], known: Known
     ) -> tuple[PlannedCell, ...]:
-        """The cells of a study as the store keeps them.
-
-        Data are looked at only where a result is there to compare them with.
-        """
-        data = {dataset: self._digests(dataset) for dataset in _with_results(cells, known)}
+        """The cells of a study as the store keeps them."""
+        datasets = _all(cells) if self._of_all_data else _with_results(cells, known)
+        data = {dataset: self._digests(dataset) for dataset in datasets}
         return tuple(self._planned(study, entry, data) for entry in cells)
 
     def _planned(
@@ -85,6 +87,10 @@ class Expectations:
             except DatasetError:
                 self._data[dataset] = None
         return self._data[dataset]
+
+
+def _all(cells: Iterable[StudyCell]) -> set[Choice]:
+    return {entry.cell.config.dataset for entry in cells if entry.cell}
 
 
 def _with_results(cells: Iterable[StudyCell], known: Known) -> set[Choice]:

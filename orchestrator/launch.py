@@ -25,7 +25,7 @@ from orchestrator.packing import form_stacks, order_trials
 from orchestrator.plan import Plan
 from orchestrator.progress import Progress, SharedProgress
 from orchestrator.provenance import CodeVersion, code_version, package_versions
-from orchestrator.recording import pick_records, study_record
+from orchestrator.recording import moved_note, pick_records, study_record
 from orchestrator.source import Source
 from orchestrator.trackers import make_trackers
 from storage.landing import land_picks, land_study
@@ -95,7 +95,7 @@ def launch(opened: OpenedStudy, options: LaunchOptions, progress: Progress) -> L
     scratch = options.store / ".launches" / launch_id
     drain = Drain(scratch / "drain", progress.note)
     code = code_version()
-    expectations = Expectations(options.data_root, code.edited)
+    expectations = Expectations(options.data_root, code.edited, of_all_data=True)
     picks: Picks = {}
     num_due = 0
     trackers = make_trackers(opened.study, opened.source, options.store, progress.note)
@@ -107,8 +107,14 @@ def launch(opened: OpenedStudy, options: LaunchOptions, progress: Progress) -> L
         stack.enter_context(drain.after(options.budget_seconds))
         executor: Executor | None = None
         for name, phase in opened.study.stages.items():
-            plan = plan_cells(opened, picks, Store(options.store), expectations)
-            land_study(options.store, study_record(opened, plan.planned, launch_id, code))
+            store = Store(options.store)
+            plan = plan_cells(opened, picks, store, expectations)
+            # With the picks of later phases that are known, or each launch would add a version.
+            whole = plan_study(opened, store, expectations).plan
+            record = study_record(opened, whole.planned, launch_id, code)
+            if moved := moved_note(store.study_versions(record.name), record):
+                progress.note(moved)
+            land_study(options.store, record)
             due = order_trials(plan.to_run(name))
             due = due[::-1] if options.beside == "join" else due
             num_due += len(due)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 from orchestrator.grid import display
 from orchestrator.opened import OpenedStudy, Picks
 from orchestrator.provenance import CodeVersion
 from orchestrator.study import Study
-from storage.attempt import PickRecord, PlannedCell, StudyRecord
+from storage.attempt import PickRecord, PlannedCell, StudyRecord, StudyVersion
 
 
 def study_record(
@@ -30,6 +31,19 @@ def study_record(
         recorded_at=datetime.now(UTC),
         code_version=code.commit,
     )
+
+
+def moved_note(versions: Sequence[StudyVersion], record: StudyRecord) -> str | None:
+    """A line if a study of this name was last recorded from another file with another text.
+
+    The same text elsewhere, or the same file named from another folder, is the same study.
+    """
+    if not versions or versions[-1].source_sha256 == record.source_sha256:
+        return None
+    former = versions[-1].source_path
+    if Path(former).resolve() == Path(record.source_path).resolve():
+        return None
+    return f"study '{record.name}' was last recorded from {former}; both stay in the history"
 
 
 def pick_records(study: Study, picks: Picks) -> list[PickRecord]:

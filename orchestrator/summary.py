@@ -79,4 +79,7 @@ def status_lines(store: Store, studies: Sequence[AskedStudy]) -> Iterator[str]:
             yield f"  {failure.num_cells} failed ({failure.error_class}): {failure.error_message}"
             yield f"    such as {failure.example}"
         yield from (f"  {remark}" for remark in asked.remarks)
+    if num_conflicting := len(store.conflicting_keys()):
+        at = "" if store.root == Path("results") else f" --store {store.root}"
+        yield f"cells with a contradicting result: {num_conflicting}; see: orchestrator verify{at}"
     yield from (f"damaged: {file.path.name}: {file.reason}" for file in store.damaged)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from storage.reporting.spec import TableSpec
+if TYPE_CHECKING:
+    from storage.reporting.spec import TableSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +107,22 @@ class StudyRecord:
     overrides: tuple[str, ...]
     tables: Mapping[str, TableSpec]
     planned: tuple[PlannedCell, ...]
+    launch: str
+    recorded_at: datetime
+    code_version: str
+
+
+@dataclass(frozen=True)
+class StudyVersion:
+    """One recorded version of a study, without its cells; one field per column of `studies`."""
+
+    study: str
+    version: int
+    is_current: bool
+    title: str
+    source_path: str
+    source_sha256: str
+    overrides: tuple[str, ...]
     launch: str
     recorded_at: datetime
     code_version: str

@@ -4,11 +4,14 @@ For each chunk the segment is written first, then the pointer switches, and only
 that it absorbed go. Killed at any point, the store reads the same: before the switch the segment is
 an orphan, after it the small files repeat what the segment holds; the next compaction clears up
 either. One compaction runs at a time; readers and landing results never wait for it.
+
+A damaged segment is mended in the same way: what is sound of it is written as a new one, and its
+files are set aside. Compacting mends what it meets; `mend` looks at every byte first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,30 +21,28 @@ from filelock import FileLock, Timeout
 
 from storage import integrity
 from storage.durable import make_folder, remove, sweep_temporaries, sync_folder
-from storage.layout import ATTEMPTS, SEGMENTS, files_in
-from storage.reading import (
-    Damage,
-    Reader,
-    conform,
-    landed_rows,
-    not_compacted,
+from storage.layout import ATTEMPTS, SEGMENTS, files_in, quarantine
+from storage.opening import (
+    OpenSegment,
+    check_segment,
     open_segment,
     open_segments,
-    stack,
-    whole_rows,
+    segment_curves,
 )
+from storage.reader import Damage, Reader, conform, stack
+from storage.reading import landed_rows, not_compacted
 from storage.schema import (
     SCHEMA_VERSION,
     VERSION_KEY,
-    attempt_schema,
     segment_attempts_schema,
     segment_curves_schema,
 )
-from storage.segments import POINTER, Segment, switch_current, write_segment
+from storage.screening import whole_numbers
+from storage.segments import COPY_SUFFIX, POINTER, Segment, switch_current, write_segment
 from storage.store import read_view
 
 CHUNK_ROWS = 2500
-"""Attempts per segment. Bounds the memory of a compaction, and what one damaged file can cost."""
+"""Attempts per segment. Bounds the memory of a compaction."""
 
 ORDER = "dataset, noise, noise_rate, architecture, loss, loss_parameters, seed, key, attempt"
 """Rows in this order repeat their neighbours' values, which compresses well."""
@@ -56,7 +57,7 @@ class Compaction:
     Args:
         num_absorbed: small files that are now in segments.
         num_segments: live segments afterwards.
-        damaged: files that were set aside.
+        damaged: what was damaged; its files are in the quarantine now.
         is_busy: nothing was done, because another compaction is running.
     """
 
@@ -68,15 +69,34 @@ class Compaction:
 
 def compact(root: Path | str) -> Compaction:
     """Absorb all small files into segments. Raises LandingError if the store cannot be written."""
-    root = Path(root)
-    if not (root / ATTEMPTS).is_dir():
+    return _locked(Path(root), _Compactor.run)
+
+
+def mend(root: Path | str) -> Compaction:
+    """The same, after a look at every byte: what is sound of a damaged segment is written anew."""
+    return _locked(Path(root), _Compactor.mend)
+
+
+def _locked(root: Path, work: Callable[[_Compactor], Compaction]) -> Compaction:
+    if not (root / ATTEMPTS).is_dir() and not (root / SEGMENTS).is_dir():
         return Compaction()
     make_folder(root / SEGMENTS)
     try:
         with FileLock(root / SEGMENTS / ".lock", blocking=False):
-            return _Compactor(root).run()
+            return work(_Compactor(root))
     except Timeout:
         return Compaction(is_busy=True)
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Attempts with the figures of their curves, and the curves in the same order."""
+
+    attempts: pa.Table
+    curves: pa.Table
+
+    def __len__(self) -> int:
+        return len(self.attempts)
 
 
 class _Compactor:
@@ -86,6 +106,12 @@ class _Compactor:
         self._root = root
         self._reader = Reader(root, read_only=False)
         self._live = open_segments(self._reader)
+        self._aside: set[Path] = set()
+
+    def mend(self) -> Compaction:
+        for opened in self._live:
+            check_segment(self._reader, opened)
+        return self.run()
 
     def run(self) -> Compaction:
         for folder in (ATTEMPTS, SEGMENTS):
@@ -95,10 +121,11 @@ class _Compactor:
             self._switch()  # the pointer named what is not there
         try:
             num_absorbed = sum(self._absorb(chunk) for chunk in _chunks(paths, CHUNK_ROWS))
+            self._write_damaged_anew()
             self._remove_orphans()
         finally:
             for opened in self._live:
-                opened.curves.close()
+                opened.close()
         return Compaction(num_absorbed, len(self._live), tuple(self._reader.damaged))
 
     def _absorb(self, paths: Sequence[Path]) -> int:
@@ -106,58 +133,118 @@ class _Compactor:
         found, landed = landed_rows(self._reader, paths)
         fresh = not_compacted(landed, self._live)
         if len(fresh):
-            rows = [fresh, *self._take_small_segments(CHUNK_ROWS - len(fresh))]
-            segment = _write(self._root, stack(rows, attempt_schema()))
-            self._live.append(open_segment(self._reader, segment))  # read back before inputs go
-            self._switch()
+            taken = list(self._small_segments(CHUNK_ROWS - len(fresh)))
+            self._replace(taken, [_landed(fresh), *map(self._rows, taken)])
         for path in found:
             remove(path)
         sync_folder(self._root / ATTEMPTS)
         return len(found)
 
-    def _take_small_segments(self, capacity: int) -> Iterator[pa.Table]:
-        """Rows of small segments, the smallest first, which are no longer live from then on."""
+    def _small_segments(self, capacity: int) -> Iterator[OpenSegment]:
+        """Live segments that fit in, the smallest first."""
         for opened in sorted(self._live, key=lambda opened: opened.segment.num_rows):
             if opened.segment.num_rows > min(capacity, CHUNK_ROWS // 2):
                 return
-            self._live.remove(opened)
-            rows = whole_rows(self._reader, opened)
-            opened.curves.close()
-            if rows is not None:
-                capacity -= len(rows)
-                yield rows
+            capacity -= opened.segment.num_rows
+            yield opened
+
+    def _write_damaged_anew(self) -> None:
+        """Put what is sound of each damaged segment into a new one."""
+        for opened in [one for one in self._live if self._is_damaged(one)]:
+            self._replace([opened], [self._rows(opened)] if len(opened.attempts) else [])
+
+    def _replace(self, former: Sequence[OpenSegment], rows: Sequence[_Rows]) -> None:
+        """Make one segment of `rows` live in place of `former`; those that are damaged go aside."""
+        kept = [opened for opened in self._live if opened not in former]
+        if rows:
+            segment = _write(self._root, rows)
+            kept.append(open_segment(self._reader, segment))  # read back before inputs go
+        self._live = kept
+        self._switch()
+        for opened in former:
+            if self._is_damaged(opened):
+                self._aside |= set(opened.segment.paths(self._root))
+            opened.close()
+
+    def _rows(self, opened: OpenSegment) -> _Rows:
+        return _Rows(opened.attempts, segment_curves(self._reader, opened))
+
+    def _is_damaged(self, opened: OpenSegment) -> bool:
+        paths = opened.segment.paths(self._root)
+        return any(one.path in paths for one in self._reader.damaged)
 
     def _switch(self) -> None:
         switch_current(self._root, [opened.segment for opened in self._live])
 
     def _remove_orphans(self) -> None:
-        """Remove what no pointer names: written before a kill, or merged. Damage is set aside."""
+        """Remove what no pointer names: written before a kill, or merged.
+
+        What was damaged is set aside. If a file turns out to be damaged here, all orphans are: one
+        of them may be its other half.
+        """
         live = {path for opened in self._live for path in opened.segment.paths(self._root)}
-        for path in files_in(self._root / SEGMENTS):
-            if path in live or path.name == POINTER:
-                continue
-            try:
-                integrity.read(path, ("key",))
+        orphans = [
+            path
+            for path in files_in(self._root / SEGMENTS)
+            if path not in live and path.name != POINTER
+        ]
+        damaged = [path for path in orphans if path not in self._aside and not _is_sound(path)]
+        # Copies go first, so that a reader that misses one knows that its segment was merged.
+        for path in sorted(orphans, key=_removal_order):
+            if damaged or path in self._aside:
+                quarantine(self._root, path)
+            else:
                 remove(path)
-            except integrity.DamagedFileError as error:
-                self._reader.set_aside(path, str(error))
         sync_folder(self._root / SEGMENTS)
 
 
-def _write(root: Path, landed: pa.Table) -> Segment:
-    """Sort attempts, take the figures of their curves, and write both as a segment."""
-    with duckdb.connect(":memory:") as connection:
-        connection.execute(f"set memory_limit = '{MEMORY_LIMIT}'; set timezone = 'UTC'")
-        connection.register("landed_rows", landed)
+def _is_sound(path: Path) -> bool:
+    try:
+        integrity.read(path, ("key",))
+    except integrity.DamagedFileError:
+        return False
+    return True
+
+
+def _removal_order(path: Path) -> bool:
+    return not path.name.endswith(COPY_SUFFIX)
+
+
+def _landed(rows: pa.Table) -> _Rows:
+    """Attempts as they landed, with the figures of their curves."""
+    with _connection() as connection:
+        connection.register("landed_rows", rows)
         connection.execute(read_view("landed_summaries"))
-        attempts = connection.view("landed_summaries").order(ORDER).to_arrow_table()
-        curves = connection.view("landed_rows").order(ORDER).to_arrow_table()
+        attempts = connection.view("landed_summaries").to_arrow_table()
+    curves = rows.select(segment_curves_schema().names)
+    return _Rows(conform(attempts, segment_attempts_schema()), curves)
+
+
+def _write(root: Path, rows: Sequence[_Rows]) -> Segment:
+    """Sort attempts, and write them and their curves as a segment."""
+    attempts = stack((one.attempts for one in rows), segment_attempts_schema())
+    curves = stack((one.curves for one in rows), segment_curves_schema())
+    order = _order(attempts)
     version = {VERSION_KEY: str(SCHEMA_VERSION).encode()}
     return write_segment(
         root,
-        conform(attempts, segment_attempts_schema()).replace_schema_metadata(version),
-        conform(curves, segment_curves_schema()).replace_schema_metadata(version),
+        attempts.take(order).replace_schema_metadata(version),
+        curves.take(order).replace_schema_metadata(version),
     )
+
+
+def _order(attempts: pa.Table) -> pa.ChunkedArray:
+    """Places of the rows as a segment has them."""
+    places = whole_numbers(range(len(attempts)))
+    with _connection() as connection:
+        connection.register("numbered", attempts.append_column("place", places))
+        return connection.sql(f"select place from numbered order by {ORDER}").to_arrow_table()[0]
+
+
+def _connection() -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect(":memory:")
+    connection.execute(f"set memory_limit = '{MEMORY_LIMIT}'; set timezone = 'UTC'")
+    return connection
 
 
 def _chunks(paths: Sequence[Path], size: int) -> Iterator[Sequence[Path]]:

@@ -1,52 +1,41 @@
-"""Several stores → one: the union of their results by key, conflicts reported and never resolved.
+"""Several stores → one: the union of their results by key, conflicts kept and never resolved.
 
 A result that is here stays; the same key with other numbers from elsewhere is a fact about the
-experiment (another machine, library or bug) that somebody has to look at. An export is the same
-union into an empty folder, with a manifest of digests.
+experiment (another machine, library or bug) that somebody has to look at, so it is kept beside it.
+Rows that cannot be true are refused one by one. An export is the same union into an empty folder,
+with a manifest of digests.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from storage import integrity
 from storage.attempt import Attempt
 from storage.compaction import compact
-from storage.durable import replace
-from storage.landing import land_attempt
-from storage.layout import ATTEMPTS, PICKS, SEGMENTS, STUDIES, files_in, study_path
+from storage.conflicts import Conflict, KeptConflicts
+from storage.content import KeyOf, problem_of
+from storage.durable import LandingError
+from storage.durable import replace as write_over
+from storage.landing import has_result, keep_conflict, land_attempt
+from storage.layout import ATTEMPTS, CONFLICTS, PICKS, SEGMENTS, STUDIES, conflict_path
 from storage.reading import Attempts, Damage, Reader, whole_rows
-from storage.records import RECORD_KEY
-from storage.schema import CURVES, SCALARS, Outcome, picks_schema, planned_schema
+from storage.record_merging import Refusal, StudyDifference, take_records
+from storage.schema import CURVES, SCALARS, Outcome
+from storage.store import Store
 
 MANIFEST = "manifest.json"
-FOLDERS = (ATTEMPTS, SEGMENTS, STUDIES, PICKS)
+FOLDERS = (ATTEMPTS, SEGMENTS, STUDIES, PICKS, CONFLICTS)
 
 
 class BundleError(Exception):
     """A store cannot be merged or exported; the text names the folder or file."""
-
-
-@dataclass(frozen=True)
-class Conflict:
-    """One cell with two results.
-
-    Args:
-        key: of the cell.
-        columns: curves in which they differ.
-        origin: store of the result that was not taken.
-    """
-
-    key: str
-    columns: tuple[str, ...]
-    origin: Path
 
 
 @dataclass
@@ -57,8 +46,10 @@ class Merge:
         num_new: results that were not here before.
         num_same: results that were here with the same numbers.
         num_failures: failed attempts that came with them.
-        conflicts: results that were here with other numbers.
-        studies: names of the studies whose record came with them.
+        conflicts: results that were here with other numbers; theirs are kept beside ours.
+        refused: rows and records that cannot be true.
+        studies: names of the studies whose records came with them.
+        differences: studies that are here and ask for something else there; ours stay.
         damaged: files of the other stores that were not read.
     """
 
@@ -66,12 +57,24 @@ class Merge:
     num_same: int = 0
     num_failures: int = 0
     conflicts: list[Conflict] = field(default_factory=list)
+    refused: list[Refusal] = field(default_factory=list)
     studies: list[str] = field(default_factory=list)
+    differences: list[StudyDifference] = field(default_factory=list)
     damaged: list[Damage] = field(default_factory=list)
 
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing was left out and nothing contradicts what was here."""
+        return not (self.conflicts or self.refused or self.damaged)
 
-def merge(target: Path, others: Sequence[Path]) -> Merge:
+
+def merge(target: Path, others: Sequence[Path], key_of: KeyOf | None = None) -> Merge:
     """Put all results of `others` into `target`, which may be empty.
+
+    Args:
+        target: the store that grows.
+        others: stores or bundles, which stay as they are.
+        key_of: computes a cell's key from its configuration, by which forged rows are found.
 
     Raises:
         BundleError: one of `others` is no store, or a bundle that is not as it was exported.
@@ -82,13 +85,17 @@ def merge(target: Path, others: Sequence[Path]) -> Merge:
             raise BundleError(f"{other} is no results store")
         check_manifest(other)
     done = Merge()
+    lost: dict[tuple[str, str], Path] = {}
     for other in others:
         reader = Reader(other, read_only=True)
-        for row in _rows(reader):
-            _take(target, _attempt(row), other, done)
-        _take_records(reader, target, done)
+        _Taking(target, other, key_of, done, lost).take(reader)
+        records = take_records(reader, target)
+        done.studies += records.studies
+        done.differences += records.differences
+        done.refused += records.refused
         done.damaged += reader.damaged
     compact(target)
+    done.conflicts = _conflicts(target, lost)
     return done
 
 
@@ -102,15 +109,16 @@ def export(source: Path, target: Path) -> Merge:
     if target.exists() and any(target.iterdir()):
         raise BundleError(f"{target} is not empty")
     done = merge(target, [source])
-    for path in files_in(target / STUDIES):
-        record = json.loads(integrity.read(path).schema.metadata[RECORD_KEY])
-        replace(target / f"{path.stem}.yaml", record["source_text"].encode())
+    store = Store(target, read_only=True)
+    for name in store.studies():
+        if record := store.study(name):
+            write_over(target / f"{name}.yaml", record.source_text.encode())
     entries = {
         str(path.relative_to(target)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(target.rglob("*"))
         if path.is_file() and not path.name.startswith(".")
     }
-    replace(target / MANIFEST, json.dumps({"sha256": entries}, indent=1).encode())
+    write_over(target / MANIFEST, json.dumps({"sha256": entries}, indent=1).encode())
     return done
 
 
@@ -133,6 +141,54 @@ def check_manifest(folder: Path) -> None:
         raise BundleError(f"{path} cannot be read: {error}") from error
 
 
+@dataclass
+class _Taking:
+    """Takes over the attempts of one store.
+
+    Args:
+        target: the store that grows.
+        origin: the store that is read.
+        key_of: computes a cell's key from its configuration.
+        done: the account.
+        lost: (key, attempt) of each result that contradicts one of ours → its store.
+    """
+
+    target: Path
+    origin: Path
+    key_of: KeyOf | None
+    done: Merge
+    lost: dict[tuple[str, str], Path]
+
+    def take(self, reader: Reader) -> None:
+        """Results and failures first, then the contradictions that the other store keeps."""
+        for attempt in self._sound(_rows(reader)):
+            self._land(attempt)
+        for attempt in self._sound(_in_batches(KeptConflicts(reader).table())):
+            if has_result(self.target, attempt.key):
+                self._land(attempt)
+            else:  # what it contradicts did not come, and it must not stand in its place
+                keep_conflict(self.target, attempt)
+                self.lost[attempt.key, attempt.attempt] = self.origin
+
+    def _sound(self, rows: Iterator[dict[str, Any]]) -> Iterator[Attempt]:
+        for row in rows:
+            if reason := _name_problem(row) or problem_of(row, self.key_of):
+                self.done.refused.append(Refusal(str(row["key"]), reason, self.origin))
+            else:
+                yield _attempt(row)
+
+    def _land(self, attempt: Attempt) -> None:
+        landing = land_attempt(self.target, attempt)
+        if not Outcome(attempt.outcome).is_result:
+            self.done.num_failures += landing.is_new
+        elif landing.is_new:
+            self.done.num_new += 1
+        elif landing.conflicts:
+            self.lost[attempt.key, attempt.attempt] = self.origin
+        else:
+            self.done.num_same += 1
+
+
 def _rows(reader: Reader) -> Iterator[dict[str, Any]]:
     """Every attempt of a store, segment by segment."""
     attempts = Attempts(reader)
@@ -150,40 +206,25 @@ def _in_batches(table: pa.Table) -> Iterator[dict[str, Any]]:
         yield from batch.to_pylist()
 
 
-def _attempt(row: dict[str, Any]) -> Attempt:
-    curves = {column.name: tuple(row[column.name] or ()) for column in CURVES}
-    return Attempt(**{column.name: row[column.name] for column in SCALARS}, curves=curves)
-
-
-def _take(target: Path, attempt: Attempt, origin: Path, done: Merge) -> None:
-    landing = land_attempt(target, attempt)
-    if not Outcome(attempt.outcome).is_result:
-        done.num_failures += landing.is_new
-    elif landing.is_new:
-        done.num_new += 1
-    elif landing.conflicts:
-        done.conflicts.append(Conflict(attempt.key, landing.conflicts, origin))
-    else:
-        done.num_same += 1
-
-
-def _take_records(reader: Reader, target: Path, done: Merge) -> None:
-    """Studies that are new or were launched later, each with its picks."""
-    for path in files_in(reader.root / STUDIES):
-        theirs = reader.table(path, planned_schema())
-        if theirs is None or _recorded_at(path) <= _recorded_at(study_path(target, path.stem)):
-            continue
-        picks = reader.root / PICKS / path.name
-        if picks.exists() and reader.table(picks, picks_schema()) is not None:
-            replace(target / PICKS / path.name, picks.read_bytes())
-        replace(target / STUDIES / path.name, path.read_bytes())  # the mark of having both
-        done.studies.append(path.stem)
-
-
-def _recorded_at(path: Path) -> str:
-    """ISO time of a study's record; empty, and so before all others, if there is none."""
+def _name_problem(row: Mapping[str, Any]) -> str | None:
+    """A row whose key or attempt cannot name a file."""
     try:
-        metadata = integrity.read(path).schema.metadata
-        return str(json.loads(metadata[RECORD_KEY])["recorded_at"])
-    except (FileNotFoundError, integrity.DamagedFileError, KeyError, ValueError):
-        return ""
+        conflict_path(Path(), row["key"] or "", row["attempt"] or "")
+    except LandingError as error:
+        return str(error)
+    return None
+
+
+def _attempt(row: Mapping[str, Any]) -> Attempt:
+    curves = {column.name: tuple(row[column.name] or ()) for column in CURVES}
+    scalars = {column.name: row[column.name] for column in SCALARS}
+    return Attempt(**{**scalars, "edition": row["edition"] or 0}, curves=curves)
+
+
+def _conflicts(target: Path, lost: Mapping[tuple[str, str], Path]) -> list[Conflict]:
+    """The contradictions that a merge met, beside what stands."""
+    if not lost:
+        return []
+    kept = Store(target, read_only=True).conflicts()
+    origins = ((conflict, lost.get((conflict.key, conflict.kept.attempt))) for conflict in kept)
+    return [replace(conflict, origin=origin) for conflict, origin in origins if origin]

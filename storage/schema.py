@@ -7,8 +7,9 @@ grows with each addition and sits in every file. Knows nothing of how rows come 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import chain
 
 import pyarrow as pa
 
@@ -200,11 +201,13 @@ PICKS = (
 
 STUDIES = (
     Column("study", TEXT, "study name"),
+    Column("version", WHOLE, "number of the record, from 0; a changed study gets the next one"),
+    Column("is_current", YES_NO, "whether it is the study's newest version"),
     Column("title", TEXT, "its title"),
     Column("source_path", TEXT, "study file"),
     Column("source_sha256", TEXT, "digest of the study file"),
     Column("overrides", TEXT, "changes from the command line, separated by spaces"),
-    Column("launch", TEXT, "id of the launch that last recorded it"),
+    Column("launch", TEXT, "id of the launch that recorded this version"),
     Column("recorded_at", TIME, "when", "UTC"),
     Column("code_version", TEXT, "git commit of the code, else the package version"),
 )
@@ -246,10 +249,32 @@ SETTINGS = (
 """Columns that `runs` has for every planned cell, as the study asks for them, run or not."""
 
 
+_OF_THE_STANDING = "the same of the result that stands"
+
+
 def _named(columns: tuple[Column, ...], *names: str) -> tuple[Column, ...]:
     known = {column.name: column for column in columns}
     return tuple(known[name] for name in names)
 
+
+_SIDES = (
+    Column("test_accuracy", REAL, "top-1 test accuracy after the last epoch", "fraction"),
+    *_named(PROVENANCE, "study", "launch", "committed_at", "host", "device", "code_version"),
+    Column("torch", TEXT, "version of torch"),
+    *_named(CONDITIONS, "num_threads", "stack_size"),
+)
+
+CONFLICTS = (
+    *_named(IDENTITY, "key", "edition"),
+    Column("attempt", TEXT, "the result that is kept beside the one that stands"),
+    Column("standing_attempt", TEXT, "the result that stands; NULL if it is damaged by now"),
+    Column("differing", TEXT, "curves in which they differ"),
+    Column("largest_difference", REAL, "of test accuracy in any epoch", "fraction"),
+    *chain.from_iterable(
+        (column, replace(column, name=f"standing_{column.name}", description=_OF_THE_STANDING))
+        for column in _SIDES
+    ),
+)
 
 _SETTING = ("dataset", "noise", "noise_rate", "architecture", "loss")
 _LISTS = tuple(column for column in CURVES if not column.name.startswith("epoch_"))
@@ -301,6 +326,7 @@ VIEWS: dict[str, tuple[Column, ...]] = {
     "picks": PICKS,
     "studies": STUDIES,
     "decisions": DECISIONS,
+    "conflicts": CONFLICTS,
 }
 """What SQL sees: the columns of each view, in order. Times are UTC without a zone."""
 

@@ -1,16 +1,24 @@
-"""Compacted results: pairs of files, and the pointer that says which pairs are live.
+"""Compacted results: segments of a few files, and the pointer that says which are live.
 
 A segment is two self-verifying files named by their digests: the attempts (one row each, with the
 last and best figures) and their curves, in the same order. Questions about cells read the first
 only. `CURRENT`, replaced by an atomic rename, names the live segments; nothing else decides. A
 segment never changes.
+
+What is damaged must not take more with it. The attempts, a few hundred bytes each, are there twice:
+if one file is damaged, its copy is served. The curves, by far the larger part, are written in
+groups of rows with a digest each; the attempts keep a copy of the curves' footer, so that every
+sound group can be read whatever else has happened to its file. Segments of older versions have
+neither.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
-from collections.abc import Sequence
+import zlib
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -19,15 +27,23 @@ from typing import Any
 import pyarrow as pa
 
 from storage import integrity
+from storage.content import facts_problem
 from storage.durable import put_if_absent, replace
-from storage.integrity import DamagedFileError
-from storage.layout import KEY, SEGMENTS
+from storage.integrity import DamagedFileError, Salvage
+from storage.layout import KEY, SEGMENTS, keep_aside
 from storage.schema import Outcome
 
 POINTER = "CURRENT"
 ATTEMPTS_SUFFIX, CURVES_SUFFIX = ".attempts.parquet", ".curves.parquet"
+COPY_SUFFIX = ".copy.parquet"
 CURVES_KEY = b"orchestrator.curves"
 """Metadata of an attempts file: the digest of its curves, so that a lost pointer can be rebuilt."""
+
+FOOTER_KEY = b"orchestrator.curves_footer"
+"""Metadata of an attempts file: the footer of its curves, compressed, in base64."""
+
+GROUP_ROWS = 100
+"""Attempts a group of curves: what one damaged byte costs. Smaller groups are slower to read."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +57,15 @@ class Segment:
     def attempts_path(self, root: Path) -> Path:
         return root / SEGMENTS / f"{self.attempts}{ATTEMPTS_SUFFIX}"
 
+    def copy_path(self, root: Path) -> Path:
+        """The second copy of the attempts."""
+        return root / SEGMENTS / f"{self.attempts}{COPY_SUFFIX}"
+
     def curves_path(self, root: Path) -> Path:
         return root / SEGMENTS / f"{self.curves}{CURVES_SUFFIX}"
 
-    def paths(self, root: Path) -> tuple[Path, Path]:
-        return self.attempts_path(root), self.curves_path(root)
+    def paths(self, root: Path) -> tuple[Path, Path, Path]:
+        return self.attempts_path(root), self.copy_path(root), self.curves_path(root)
 
 
 def pointer_path(root: Path) -> Path:
@@ -78,62 +98,174 @@ def switch_current(root: Path, segments: Sequence[Segment]) -> None:
 
 
 def segments_on_disk(root: Path) -> tuple[Segment, ...]:
-    """Every sound segment in the folder, the largest first: what is live if the pointer is lost."""
+    """Every segment in the folder, the largest first: what is live if the pointer is lost."""
+    folder = root / SEGMENTS
+    digests = {
+        path.name.removesuffix(suffix)
+        for suffix in (ATTEMPTS_SUFFIX, COPY_SUFFIX)
+        for path in folder.glob(f"*{suffix}")
+    }
     found = []
-    for path in (root / SEGMENTS).glob(f"*{ATTEMPTS_SUFFIX}"):
+    for digest in filter(KEY.fullmatch, digests):
         try:
-            table = integrity.read(path, ("key",))
+            table, _ = read_attempts(root, Segment(digest, "", 0))
         except (DamagedFileError, FileNotFoundError):
             continue
-        curves = (table.schema.metadata or {}).get(CURVES_KEY, b"").decode("ascii", "replace")
-        digest = path.name.removesuffix(ATTEMPTS_SUFFIX)
-        if KEY.fullmatch(curves) and KEY.fullmatch(digest):
+        curves = _metadata(table).get(CURVES_KEY, b"").decode("ascii", "replace")
+        if KEY.fullmatch(curves):
             found.append(Segment(digest, curves, len(table)))
     return tuple(sorted(found, key=lambda segment: (-segment.num_rows, segment.attempts)))
 
 
 def write_segment(root: Path, attempts: pa.Table, curves: pa.Table) -> Segment:
-    """Write both files of a segment; it is not live before `switch_current`."""
-    curve_bytes = integrity.encode(curves)
+    """Write the files of a segment; it is not live before `switch_current`."""
+    curve_bytes = integrity.encode(curves, GROUP_ROWS)
     curves_digest = integrity.stated_digest(curve_bytes)
-    metadata = {**(attempts.schema.metadata or {}), CURVES_KEY: curves_digest.encode()}
+    footer = base64.b64encode(zlib.compress(integrity.footer(curve_bytes), 9))
+    metadata = {**_metadata(attempts), CURVES_KEY: curves_digest.encode(), FOOTER_KEY: footer}
     attempt_bytes = integrity.encode(attempts.replace_schema_metadata(metadata))
     segment = Segment(integrity.stated_digest(attempt_bytes), curves_digest, len(attempts))
-    put_if_absent(segment.curves_path(root), curve_bytes)
-    put_if_absent(segment.attempts_path(root), attempt_bytes)
+    _put(root, segment.curves_path(root), curve_bytes)
+    _put(root, segment.copy_path(root), attempt_bytes)
+    _put(root, segment.attempts_path(root), attempt_bytes)
     return segment
 
 
-def find_result(root: Path, key: str) -> tuple[Path, dict[str, Any]] | None:
-    """The compacted result of a cell: its file and its curves. None if there is none to trust.
+def read_attempts(root: Path, segment: Segment) -> tuple[pa.Table, str | None]:
+    """The attempts of a segment, and what is wrong with their file if its copy stands in for it.
 
-    Only keys are read unless one matches; a match counts once its file is verified.
+    Raises DamagedFileError if neither is sound, and FileNotFoundError if both have gone. A
+    compaction removes the copy first, so a file that has gone alone was lost.
+    """
+    path, copy = segment.attempts_path(root), segment.copy_path(root)
+    try:
+        return _read_named(path, segment.attempts), None
+    except FileNotFoundError:
+        return _read_named(copy, segment.attempts), "it is missing"
+    except DamagedFileError as error:
+        try:
+            return _read_named(copy, segment.attempts), str(error)
+        except (DamagedFileError, FileNotFoundError):
+            raise error from None
+
+
+def check_copy(root: Path, segment: Segment, attempts: pa.Table) -> str | None:
+    """What is wrong with the second copy of the attempts; older segments need none."""
+    try:
+        _read_named(segment.copy_path(root), segment.attempts)
+    except FileNotFoundError:
+        return "it is missing" if FOOTER_KEY in _metadata(attempts) else None
+    except DamagedFileError as error:
+        return str(error)
+    return None
+
+
+def sound_curves(
+    content: bytes, segment: Segment, attempts: pa.Table
+) -> tuple[Salvage, str | None]:
+    """The sound rows of a curves file, and what is wrong with it if that is not all.
+
+    Raises DamagedFileError if no row can be trusted.
     """
     try:
-        for segment in read_current(root):
-            if row := _find_in(root, segment, key):
-                return segment.attempts_path(root), row
+        table = _decode_named(content, segment.curves)
+        return Salvage(table, len(table)), None
+    except DamagedFileError as error:
+        if footer := _metadata(attempts).get(FOOTER_KEY):
+            return integrity.salvage(content, zlib.decompress(base64.b64decode(footer))), str(error)
+        raise
+
+
+def find_result(root: Path, key: str, edition: int = 0) -> tuple[Path, dict[str, Any]] | None:
+    """The compacted result of a cell's edition: its file, and its row with its curves.
+
+    Curves that were lost are not in the row. None if there is no result to trust.
+    """
+    for segment in _live(root):
+        if row := _find_in(root, segment, key, edition):
+            return segment.attempts_path(root), row
+    return None
+
+
+def _live(root: Path) -> tuple[Segment, ...]:
+    """The live segments; none if the pointer is damaged, which the reader reports.
+
+    An attempt then lands as a file of its own, and is recognised by the next compaction.
+    """
+    try:
+        return read_current(root)
+    except DamagedFileError:
+        return ()
+
+
+def _find_in(root: Path, segment: Segment, key: str, edition: int) -> dict[str, Any] | None:
+    try:
+        if (key, edition) not in _results(root, segment):
+            return None
+        attempts, _ = read_attempts(root, segment)
+        row = attempts.slice(_results(root, segment)[key, edition], 1).to_pylist()[0]
+        if facts_problem(row):
+            return None  # no reader serves it
+        return {**row, **_curves_of(root, segment, attempts, row["attempt"])}
     except (DamagedFileError, FileNotFoundError):
-        pass  # the reader reports it; the attempt lands as a file of its own
-    return None
-
-
-def _find_in(root: Path, segment: Segment, key: str) -> dict[str, Any] | None:
-    path = segment.attempts_path(root)
-    if key not in _keys(path):
         return None
-    rows = integrity.read(path, ("key", "outcome")).to_pylist()
-    for index, row in enumerate(rows):
-        if row["key"] == key and Outcome(row["outcome"]).is_result:
-            curves = integrity.read(segment.curves_path(root))
-            return dict(curves.slice(index, 1).to_pylist()[0])
-    return None
+
+
+def _curves_of(root: Path, segment: Segment, attempts: pa.Table, attempt: str) -> dict[str, Any]:
+    """The curves of one attempt; nothing if they are lost."""
+    try:
+        content = segment.curves_path(root).read_bytes()
+        curves = sound_curves(content, segment, attempts)[0].table
+    except (DamagedFileError, FileNotFoundError):
+        return {}
+    places = curves["attempt"].to_pylist()
+    if attempt not in places:
+        return {}
+    return dict(curves.slice(places.index(attempt), 1).to_pylist()[0])
 
 
 @lru_cache(maxsize=256)
-def _keys(path: Path) -> frozenset[str]:
-    """Keys in a segment, which never changes: a worker that lands many cells reads them once."""
-    return frozenset(integrity.peek(path, ("key",))["key"].to_pylist())
+def _results(root: Path, segment: Segment) -> Mapping[tuple[str, int], int]:
+    """(key, edition) of each result → its row. A segment never changes: a worker reads it once."""
+    attempts, _ = read_attempts(root, segment)
+    names = ("key", "edition", "outcome")
+    rows = attempts.select([n for n in names if n in attempts.column_names]).to_pylist()
+    return {
+        (row["key"], row.get("edition") or 0): place
+        for place, row in reversed(list(enumerate(rows)))
+        if Outcome(row["outcome"]).is_result
+    }
+
+
+def _read_named(path: Path, digest: str) -> pa.Table:
+    return _decode_named(path.read_bytes(), digest)
+
+
+def _decode_named(content: bytes, digest: str) -> pa.Table:
+    """The table in a sound file that bears its own digest as its name. Raises DamagedFileError."""
+    table = integrity.decode(content)
+    if integrity.stated_digest(content) != digest:
+        raise DamagedFileError("it is not the file that its name says")
+    return table
+
+
+def _put(root: Path, path: Path, content: bytes) -> None:
+    """Write a file named by the digest of its content. One that is there and differs is damaged.
+
+    It is kept aside, and replaced in one step, so that readers never miss the file.
+    """
+    while not put_if_absent(path, content):
+        try:
+            if path.read_bytes() != content:
+                keep_aside(root, path)
+                replace(path, content)
+        except FileNotFoundError:
+            continue  # cleared up in this very moment
+        return
+
+
+def _metadata(table: pa.Table) -> dict[bytes, bytes]:
+    return dict(table.schema.metadata or {})
 
 
 def _entries_digest(entries: Any) -> str:

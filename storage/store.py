@@ -9,26 +9,36 @@ need them.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pyarrow as pa
 
+from storage.conflicts import QUERY, Conflict, KeptConflicts, conflict_of
 from storage.decisions import read_decisions
+from storage.history import History
 from storage.known import StandingStream, axes_columns, read_known
 from storage.layout import DECISIONS, PICKS, STUDIES, files_in
 from storage.reading import Attempts, CurveStream, Damage, Reader, stack
+from storage.records import (
+    pick_records,
+    picks_problem,
+    study_problem,
+    study_record,
+    study_version,
+)
 from storage.schema import METRICS, VIEWS, decisions_schema, picks_schema, planned_schema
 from storage.standing import Known
 
 if TYPE_CHECKING:
-    from storage.attempt import PickRecord, StudyRecord
+    from storage.attempt import PickRecord, StudyRecord, StudyVersion
     from storage.reporting.notebook import NotebookReport
 
 __all__ = ["Damage", "Pace", "Store"]
@@ -82,11 +92,15 @@ class Store:
         self.root = Path(root)
         self._reader = Reader(self.root, read_only)
         self._attempts = Attempts(self._reader)
-        self._studies = self._record_tables(STUDIES, planned_schema())
-        self._picks = self._record_tables(PICKS, picks_schema())
-        decisions = self._record_tables(DECISIONS, decisions_schema())
-        self.decisions = read_decisions(decisions.values())
+        self._studies = History(self._reader, STUDIES, planned_schema(), study_problem)
+        self._picks = History(self._reader, PICKS, picks_schema(), picks_problem)
+        self._versions = {name: self._versions_of(name) for name in sorted(self._studies.heads)}
+        self._conflicts = KeptConflicts(self._reader)
+        decisions = self._decision_tables()
+        self.decisions = read_decisions(decisions)
         self._connection = self._open_connection(decisions)
+        _fill_study_rows(self._connection, chain(*self._versions.values()))
+        _lock(self._connection)
 
     @property
     def damaged(self) -> tuple[Damage, ...]:
@@ -137,19 +151,31 @@ class Store:
 
     def studies(self) -> tuple[str, ...]:
         """Names of the launched studies."""
-        return tuple(sorted(self._studies))
+        return tuple(self._versions)
 
-    def study(self, name: str) -> StudyRecord | None:
-        """A study as it was last launched, None if it never was."""
-        from storage.records import study_record
+    def study(self, name: str, version: int | None = None) -> StudyRecord | None:
+        """A study as it was last launched, or one version of it; None if there is no such."""
+        table = self._studies.table(name, version)
+        return None if table is None else study_record(table)
 
-        return study_record(self._studies[name]) if name in self._studies else None
+    def study_versions(self, name: str) -> tuple[StudyVersion, ...]:
+        """Every recorded version of a study, oldest first; the last is the current one."""
+        return self._versions.get(name, ())
 
     def picks(self, study: str) -> tuple[PickRecord, ...]:
-        """The recorded picks of a study."""
-        from storage.records import pick_records
+        """The picks of a study as they were last made."""
+        table = self._picks.table(study)
+        return () if table is None else pick_records(table)
 
-        return pick_records(self._picks[study]) if study in self._picks else ()
+    def conflicts(self) -> tuple[Conflict, ...]:
+        """Every kept result that contradicts the one of its cell, the largest difference first."""
+        order = "largest_difference desc nulls last, key, attempt"
+        rows = self.rows(f"select {QUERY} from conflicts order by {order}")
+        return tuple(map(conflict_of, rows))
+
+    def conflicting_keys(self) -> frozenset[str]:
+        """Keys of the cells of which a contradicting result is kept; reads no file."""
+        return self._conflicts.keys()
 
     def table(self, study: str, name: str | None = None) -> NotebookReport:
         """A study's tables, or the one called `name`; renders in Jupyter, prints as Markdown.
@@ -173,8 +199,8 @@ class Store:
 
     def verify(self) -> tuple[Damage, ...]:
         """Check what opening left for later, and return all damage found."""
-        for _ in self._attempts.curves():
-            pass
+        self._attempts.verify()
+        self._conflicts.table()
         return self.damaged
 
     def close(self) -> None:
@@ -182,9 +208,9 @@ class Store:
         self._connection.close()
         self._attempts.close()
 
-    def _open_connection(self, decisions: Mapping[str, pa.Table]) -> duckdb.DuckDBPyConnection:
-        """An in-memory DuckDB with all views, locked."""
-        planned = stack(self._studies.values(), planned_schema())
+    def _open_connection(self, decisions: Sequence[pa.Table]) -> duckdb.DuckDBPyConnection:
+        """An in-memory DuckDB with all views."""
+        planned = stack(self._studies.current.values(), planned_schema())
         connection = duckdb.connect(":memory:")
         connection.execute("set timezone = 'UTC'")
         connection.register("compacted_rows", self._attempts.compacted)
@@ -192,20 +218,24 @@ class Store:
         connection.register("curve_rows", CurveStream(self._attempts))
         connection.register("planned_rows", planned)
         connection.register("standing_rows", StandingStream(planned, lambda: self.known))
-        connection.register("pick_rows", stack(self._picks.values(), picks_schema()))
-        connection.register("decision_rows", stack(decisions.values(), decisions_schema()))
+        connection.register("pick_rows", stack(self._picks.current.values(), picks_schema()))
+        connection.register("decision_rows", stack(decisions, decisions_schema()))
+        connection.register("conflict_rows", self._conflicts)
         for name in (*BUILDING_BLOCKS, *VIEWS):
             connection.execute(read_view(name).replace("$axes", axes_columns(planned)))
-        for table in self._studies.values():
-            row = _row(table)
-            connection.execute("insert into study_rows values ($1,$2,$3,$4,$5,$6,$7,$8)", row)
-        _lock(connection)
         return connection
 
-    def _record_tables(self, folder: str, schema: pa.Schema) -> dict[str, pa.Table]:
-        """Record name → its rows, for every sound file of a folder."""
-        tables = {path: self._reader.table(path, schema) for path in files_in(self.root / folder)}
-        return {path.stem: table for path, table in tables.items() if table is not None}
+    def _decision_tables(self) -> list[pa.Table]:
+        paths = files_in(self.root / DECISIONS)
+        tables = (self._reader.table(path, decisions_schema()) for path in paths)
+        return [table for table in tables if table is not None]
+
+    def _versions_of(self, name: str) -> tuple[StudyVersion, ...]:
+        heads = self._studies.heads[name]
+        return tuple(
+            study_version(table, number, is_current=number == max(heads))
+            for number, table in heads.items()
+        )
 
     @contextmanager
     def _time_limit(self, seconds: float) -> Iterator[None]:
@@ -224,6 +254,23 @@ def read_view(name: str) -> str:
     return (_VIEW_FOLDER / f"{name}.sql").read_text(encoding="utf-8")
 
 
+def _fill_study_rows(
+    connection: duckdb.DuckDBPyConnection, versions: Iterable[StudyVersion]
+) -> None:
+    """The rows of the view `studies`."""
+    columns = [column.name for column in VIEWS["studies"]]
+    marks = ", ".join("?" * len(columns))
+    for version in versions:
+        row = {
+            **vars(version),
+            "overrides": " ".join(version.overrides),
+            "recorded_at": version.recorded_at.astimezone(UTC).replace(tzinfo=None),
+        }
+        connection.execute(
+            f"insert into study_rows values ({marks})", [row[name] for name in columns]
+        )
+
+
 def _lock(connection: duckdb.DuckDBPyConnection) -> None:
     """From here on a query can read the views and reach nothing else."""
     for setting in (
@@ -235,18 +282,3 @@ def _lock(connection: duckdb.DuckDBPyConnection) -> None:
         "set lock_configuration = true",
     ):
         connection.execute(setting)
-
-
-def _row(table: pa.Table) -> list[Any]:
-    """A study's row in the view `studies`."""
-    from storage.records import study_facts
-
-    facts = study_facts(table)
-    recorded_at = datetime.fromisoformat(facts["recorded_at"]).astimezone(UTC).replace(tzinfo=None)
-    return [
-        *(facts[name] for name in ("name", "title", "source_path", "source_sha256")),
-        " ".join(facts["overrides"]),
-        facts["launch"],
-        recorded_at,
-        facts["code_version"],
-    ]

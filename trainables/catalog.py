@@ -170,6 +170,14 @@ def engine_source(edited: frozenset[str]) -> ComponentSource:
     return shared_source(ENGINE, parts, edited)
 
 
+def is_built_in(config: TrainingConfig) -> bool:
+    """Whether the project itself has every component that `config` names; imports nothing."""
+    return all(
+        REGISTRIES[name.partition("[")[0]].is_built_in(choice.name)
+        for name, choice in choices(config).items()
+    )
+
+
 def without_defaults(field: str, choice: Choice) -> Choice:
     """`choice` with the parameters dropped that equal the component's defaults."""
     parameters = REGISTRIES[field].component(choice.name).parameters

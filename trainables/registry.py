@@ -185,6 +185,13 @@ class Registry(Generic[T]):
         """Built-in names and those registered so far, sorted; imports nothing."""
         return tuple(sorted({*self._modules, *self._components}))
 
+    def is_built_in(self, name: str) -> bool:
+        """Whether the project itself has the component of this name; imports nothing."""
+        if name not in self._components:
+            return name in self._modules
+        home = self._components[name].target.__module__
+        return home.partition(".")[0] == __name__.partition(".")[0]
+
     def component(self, name: str) -> Component[T]:
         """The component called `name`. Raises UnknownComponentError."""
         if name not in self._components:

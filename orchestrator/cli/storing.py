@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from orchestrator.cli.app import BAD_INPUT, DAMAGED, app
 from orchestrator.cli.options import RESULTS, StoreRoot
 from orchestrator.cli.output import one_line_errors, show, warn_of_damage
-
-if TYPE_CHECKING:
-    from storage.merging import Merge
+from orchestrator.union_lines import conflict_lines, merge_lines
 
 
 @app.command(epilog="Example: orchestrator verify --store results")
 def verify(store: StoreRoot = RESULTS) -> None:
-    """Check every file of the store against its digest; exit code 4 if any is damaged."""
+    """Check every file of the store against its digest, and list results that contradict others.
+
+    Exit code 4 if a file is damaged or a result contradicts another.
+    """
     from storage import Store
 
     opened = Store(store)
     damaged = opened.verify()
+    conflicts = opened.conflicts()
     warn_of_damage(opened)
-    if damaged:
+    show(conflict_lines(conflicts))
+    if not damaged:
+        show([f"{store}: every file is sound"])
+    if conflicts:
+        show([f"contradicting results: {len(conflicts)}; they are kept, and tables mark the cells"])
+    if damaged or conflicts:
         raise typer.Exit(DAMAGED)
-    show([f"{store}: every file is sound"])
 
 
 @app.command("compact", epilog="Example: orchestrator compact --store results")
@@ -44,18 +49,23 @@ def merge(
     others: Annotated[list[Path], typer.Argument(help="Stores, or bundles of `export`.")],
     store: StoreRoot = RESULTS,
 ) -> None:
-    """Take over the results of other stores. The same cell with other numbers is reported; exit 4.
+    """Take over the results of other stores; exit code 4 if something was kept apart or refused.
 
-    A result that is here is never replaced.
+    A result that is here is never replaced: the same cell with other numbers is kept beside it.
+    A study that is here stays as it is. Rows and records that cannot be true are refused.
     """
+    from functools import partial
+
+    from orchestrator.cell import key_of
     from storage.durable import LandingError
     from storage.merging import BundleError
     from storage.merging import merge as merge_stores
+    from trainables import catalog
 
     with one_line_errors(BundleError, LandingError):
-        done = merge_stores(store, others)
+        done = merge_stores(store, others, partial(key_of, catalog=catalog))
     show(merge_lines(done))
-    if done.conflicts or done.damaged:
+    if not done.is_clean:
         raise typer.Exit(DAMAGED)
 
 
@@ -74,7 +84,7 @@ def export(
     with one_line_errors(BundleError, LandingError):
         done = export_store(store, target)
     show([*merge_lines(done), f"written: {target}"])
-    if done.damaged:
+    if done.damaged or done.refused:
         raise typer.Exit(DAMAGED)
 
 
@@ -96,16 +106,3 @@ def logs(
         raise typer.Exit(BAD_INPUT)
     for full_key, kind, host, started, trace in rows:
         show([f"{full_key}: {kind} on {host}, {started:%Y-%m-%d %H:%M:%S} UTC", trace.rstrip()])
-
-
-def merge_lines(done: Merge) -> Iterator[str]:
-    """What a union did."""
-    yield f"{done.num_new} new results, {done.num_same} that were here before"
-    if done.num_failures:
-        yield f"{done.num_failures} failed attempts"
-    if done.studies:
-        yield f"studies: {', '.join(done.studies)}"
-    for conflict in done.conflicts:
-        where = ", ".join(conflict.columns)
-        yield f"conflict: {conflict.key} of {conflict.origin} differs in {where}; ours stays"
-    yield from (f"damaged, not read: {file.path}: {file.reason}" for file in done.damaged)

@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
 from storage.attempt import PickRecord, PlannedCell, StudyRecord
+from storage.reporting.conditions import QUERY, Conditions, read_conditions
 from storage.reporting.selection import Curve, countable, select
 from storage.reporting.spec import TableSpec
 from storage.standing import Known, Standing, Verdict, judge
@@ -61,6 +62,15 @@ class DamagedFile(Protocol):
     def reason(self) -> str: ...
 
 
+class Contradiction(Protocol):
+    """A kept attempt that has other numbers than a result."""
+
+    @property
+    def key(self) -> str: ...
+    @property
+    def edition(self) -> int: ...
+
+
 class Results(Protocol):
     """The questions that a report asks; `storage.Store` answers them."""
 
@@ -69,6 +79,7 @@ class Results(Protocol):
     @property
     def known(self) -> Known: ...
     def curves(self, attempts: Iterable[str], metric: str) -> Mapping[str, Curve]: ...
+    def conflicts(self) -> Sequence[Contradiction]: ...
     def picks(self, study: str) -> Sequence[PickRecord]: ...
     def sql(self, query: str) -> Rows: ...
     @property
@@ -83,11 +94,15 @@ class Evidence:
         verdicts: place in the study's order → where the cell stands.
         at_chance: keys whose result is that of guessing.
         curves: metric → key → one value per epoch.
+        conditions: key → how its result was made.
+        conflicting: keys of which the store holds results with other numbers.
     """
 
     verdicts: Mapping[int, Verdict]
     at_chance: frozenset[str]
     curves: Mapping[str, Mapping[str, Curve]]
+    conditions: Mapping[str, Conditions] = field(default_factory=dict)
+    conflicting: frozenset[str] = frozenset()
 
     def status(self, cell: PlannedCell) -> Status:
         """Where the cell stands."""
@@ -108,12 +123,17 @@ def gather(results: Results, planned: Iterable[PlannedCell], metrics: Iterable[s
     """Ask the store once for everything that the tables of a study need."""
     known = results.known
     verdicts = {cell.position: judge(cell, known) for cell in planned}
-    attempts = {v.result.key: v.result.attempt for v in verdicts.values() if v.result}
+    found = [verdict.result for verdict in verdicts.values() if verdict.result]
+    attempts = {result.key: result.attempt for result in found}
+    answers = {(result.key, result.edition) for result in found}
     guessing = {attempt for (attempt,) in results.sql(AT_CHANCE).fetchall()}
+    made = read_conditions(results.sql(QUERY).fetchall())
     return Evidence(
         verdicts,
         frozenset(key for key, attempt in attempts.items() if attempt in guessing),
         {metric: _by_key(results, attempts, metric) for metric in sorted(set(metrics))},
+        {key: made[attempt] for key, attempt in attempts.items() if attempt in made},
+        frozenset(one.key for one in results.conflicts() if (one.key, one.edition) in answers),
     )
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from storage.attempt import PickRecord, PlannedCell, StudyRecord
+from storage.reporting.conditions import MadeBy, tally
 from storage.reporting.evidence import Evidence, Results, Status, gather
 from storage.reporting.reference import (
     Comparison,
@@ -68,13 +69,20 @@ class PhaseTally:
 
 @dataclass(frozen=True)
 class Provenance:
-    """Which text and code the report stands on; no machine's path is in it."""
+    """Which text the report stands on, and how its results were made; no machine's path is in it.
+
+    Args:
+        launch: that recorded the study; empty for a file that was drawn as it stands.
+        made_by: how the results were really made, with counts.
+        unknown: what of results cannot be compared with what is here → how many results.
+    """
 
     source: str
     source_sha256: str
     overrides: tuple[str, ...]
     launch: str
-    code_version: str
+    made_by: tuple[MadeBy, ...]
+    unknown: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -149,7 +157,7 @@ def draw_report(
         failures=_failures(record.planned, evidence),
         problems=(*table_problems, *reference_problems),
         damaged=tuple(sorted(f"{file.path.name}: {file.reason}" for file in results.damaged)),
-        provenance=_provenance(record),
+        provenance=_provenance(record, evidence),
         stale=_stale(record.planned, evidence),
         planned=record.planned,
         remarks=remarks,
@@ -226,11 +234,13 @@ def _pick_order(pick: PickRecord) -> tuple[str, str, tuple[tuple[str, str], ...]
     return pick.phase, pick.pick, tuple(pick.group.items())
 
 
-def _provenance(record: StudyRecord) -> Provenance:
+def _provenance(record: StudyRecord, evidence: Evidence) -> Provenance:
+    unknown = Counter(what for verdict in evidence.verdicts.values() for what in verdict.unknown)
     return Provenance(
         source=Path(record.source_path).name,
         source_sha256=record.source_sha256,
         overrides=record.overrides,
         launch=record.launch,
-        code_version=record.code_version,
+        made_by=tuple(tally(evidence.conditions.values())),
+        unknown=dict(unknown),
     )

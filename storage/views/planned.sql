@@ -1,3 +1,3 @@
--- Every cell that the launched studies ask for.
+-- Every cell that the current versions of the launched studies ask for.
 create view planned as
 select * from planned_rows;

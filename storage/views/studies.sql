@@ -1,3 +1,3 @@
--- Launched studies, each with the launch that last recorded it.
+-- Every recorded version of every study, with the launch that recorded it.
 create view studies as
 select * from study_rows;

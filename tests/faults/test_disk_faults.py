@@ -51,6 +51,7 @@ def acts(
     land_study(other, study)
     return {
         "result": lambda root: land_attempt(root, attempt(10)),
+        "conflict": lambda root: land_attempt(root, attempt(1, run=9)),
         "failure": lambda root: land_attempt(root, failure(5, run=3)),
         "study": lambda root: land_study(root, study),
         "picks": lambda root: land_picks(root, "quickstart", [pick]),
@@ -70,7 +71,9 @@ def store(filled: Path, attempt, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["result", "failure", "study", "picks", "compaction", "merge"])
+@pytest.mark.parametrize(
+    "name", ["result", "conflict", "failure", "study", "picks", "compaction", "merge"]
+)
 @pytest.mark.parametrize("fault", Fault)
 def test_a_fault_at_any_change_of_the_disk(
     store: Path, acts: dict[str, Act], name: str, fault: Fault, tmp_path: Path
@@ -97,7 +100,7 @@ def test_a_fault_at_any_change_of_the_disk(
 def is_tidy(root: Path) -> bool:
     """No small files, and no segment files but the live ones."""
     segments = list((root / "segments").glob("*.parquet"))
-    return len(segments) == 2 * len(read_current(root)) and not files_in(root / "attempts")
+    return len(segments) == 3 * len(read_current(root)) and not files_in(root / "attempts")
 
 
 def done(act: Act, root: Path) -> Path:

@@ -22,6 +22,21 @@ def cell_key(index: int) -> str:
     return hashlib.sha256(f"cell {index}".encode()).hexdigest()
 
 
+def config_of(fields: dict[str, Any]) -> dict[str, Any]:
+    """The configuration that the columns of an attempt repeat."""
+    return {
+        "architecture": {"name": fields["architecture"]},
+        "batch_size": fields["batch_size"],
+        "dataset": {"name": fields["dataset"]},
+        "epochs": fields["num_epochs"],
+        "learning_rate": fields["learning_rate"],
+        "loss": {"name": fields["loss"], **json.loads(fields["loss_parameters"])},
+        "noise": {"name": fields["noise"], "rate": fields["noise_rate"]},
+        "precision": fields["precision"],
+        "seed": fields["seed"],
+    }
+
+
 def attempt_of(index: int, *, epochs: int = 3, run: int = 0, **changes: Any) -> Attempt:
     """The attempt number `run` at cell `index`: the same arguments give the same attempt."""
     draw = random.Random(f"{index} {run}").random
@@ -34,7 +49,6 @@ def attempt_of(index: int, *, epochs: int = 3, run: int = 0, **changes: Any) -> 
         "base_key": cell_key(index + 1_000_000),
         "attempt": f"{index:08x}-{run}",
         "outcome": "finished",
-        "config": json.dumps({"seed": index % 5}),
         "revisions": json.dumps({"loss:ce": 1}),
         "dataset": "fashion-mnist",
         "noise": "symmetric",
@@ -57,10 +71,11 @@ def attempt_of(index: int, *, epochs: int = 3, run: int = 0, **changes: Any) -> 
         "code_dirty": False,
         "packages": "{}",
         "num_classes": 10,
+        "diverged_epoch": 1 if changes.get("outcome") == "diverged" else None,
         "seconds": 30.0,
         "curves": curves,
-    }
-    return Attempt(**{**fields, **changes})
+    } | changes
+    return Attempt(**{"config": json.dumps(config_of(fields), sort_keys=True), **fields})
 
 
 def failure_of(index: int, run: int = 1, **changes: Any) -> Attempt:

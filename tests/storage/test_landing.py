@@ -56,8 +56,8 @@ def test_a_different_result_is_refused_and_named(root, attempt, compacted):
     assert found == {first.attempt: first.curves["test_loss"]}
 
 
-def test_nan_equals_itself(root, attempt):
-    curves = {**attempt(0).curves, "train_loss": (1.0, float("nan"), None)}
+def test_missing_values_are_equal(root, attempt):
+    curves = {**attempt(0).curves, "train_loss": (1.0, None, None)}
     land_attempt(root, attempt(0, curves=curves))
     assert land_attempt(root, attempt(0, curves=curves)).conflicts == ()
 

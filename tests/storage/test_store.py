@@ -44,7 +44,7 @@ def test_documented_types_are_the_served_ones(filled, study):
 def test_cells_hold_last_and_best_figures(root, attempt):
     accuracies = (0.2, 0.9, 0.9, 0.1)
     curves = {**attempt(0, epochs=4).curves, "test_accuracy": accuracies}
-    land_attempt(root, attempt(0, curves=curves))
+    land_attempt(root, attempt(0, epochs=4, curves=curves))
     query = "select test_accuracy, best_test_accuracy, best_epoch, at_chance from cells"
     assert Store(root).rows(query) == [(0.1, 0.9, 2, True)]
     compact(root)
@@ -212,7 +212,8 @@ def test_a_column_of_another_type_is_damage(root, attempt):
 
 
 def test_no_scalar_is_lost_on_the_way(root, attempt):
-    given = attempt(0, resumed_from_epoch=2, transition_matrix="[[1.0]]", peak_memory_bytes=7)
+    facts = {"resumed_from_epoch": 2, "num_classes": 1, "transition_matrix": "[[1.0]]"}
+    given = attempt(0, peak_memory_bytes=7, **facts)
     land_attempt(root, given)
     names = [c.name for c in SCALARS if c.name not in ("started_at", "committed_at")]
     expected = [tuple(getattr(given, name) for name in names)]
@@ -300,7 +301,8 @@ def _run(code: str) -> str:
     return done.stdout.strip()
 
 
-def test_replaced_records_keep_one_row(root, study):
-    for launch in ("launch-1", "launch-2"):
-        land_study(root, replace(study, launch=launch))
-    assert Store(root).rows("select launch from studies") == [("launch-2",)]
+def test_every_version_of_a_study_is_a_row(root, study):
+    for title in ("first", "second"):
+        land_study(root, replace(study, title=title, launch=f"the {title}"))
+    rows = Store(root).rows("select version, is_current, title, launch from studies order by 1")
+    assert rows == [(0, False, "first", "the first"), (1, True, "second", "the second")]

@@ -14,11 +14,13 @@ from pathlib import Path
 import pytest
 
 from orchestrator.cell import StudyCell
+from orchestrator.expectations import Expectations
 from orchestrator.opened import OpenedStudy, open_study
 from orchestrator.provenance import CodeVersion
 from orchestrator.recording import study_record
 from storage.landing import land_study
 from storage.reporting.report import Report, build_report
+from storage.standing import Known
 from storage.store import Store
 from trainables.config import TrainingConfig
 from trainables.train import train
@@ -43,7 +45,8 @@ def study_file(request: pytest.FixtureRequest) -> Path:
 
 def report_before_any_run(path: Path, root: Path) -> Report:
     study, cells = opened(path)
-    land_study(root, study_record(study, cells, "launch", CodeVersion("0", is_dirty=False)))
+    planned = Expectations(path.parent, frozenset()).planned(study.study.name, cells, Known())
+    land_study(root, study_record(study, planned, "launch", CodeVersion("0", is_dirty=False)))
     return build_report(Store(root), study.study.name, path.parent)
 
 

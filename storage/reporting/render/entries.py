@@ -17,6 +17,7 @@ from storage.reporting.table import Entry, Header, Table
 
 NOTHING, NOT_PLANNED, UNDEFINED = "—", "·", "n/a"
 DIVERGED, AT_CHANCE, FAILED, STALE = "†", "≈", "✗", "↩"
+CONFLICTING, MIXED = "≠", "‡"
 PARTIAL, OTHER_N = "(i/n)", "(n)"
 
 LISTED = 6
@@ -28,10 +29,12 @@ LEGEND = {
     UNDEFINED: "undefined for at least one run (no wrong label, or not finite)",
     PARTIAL: "mean over i of the n planned seeds, the others have no result",
     OTHER_N: "the study plans another number of seeds here",
-    DIVERGED: "so many runs diverged; they count with the chance accuracy that they end at",
-    AT_CHANCE: "so many runs ended no better than guessing",
-    FAILED: "so many runs failed and are not in the mean",
-    STALE: "so many runs have only a result of an older revision, which is not in the mean",
+    DIVERGED: "number of runs that diverged; they count with the chance accuracy they end at",
+    AT_CHANCE: "number of runs that ended no better than guessing",
+    FAILED: "number of runs that failed; they are not in the mean",
+    STALE: "number of runs whose result is of other code, data or defaults; it is not in the mean",
+    CONFLICTING: "number of runs of which the store holds other numbers too (view `conflicts`)",
+    MIXED: "its runs were not all made in the same way; the provenance says how",
 }
 """Mark → meaning, in the order of the legend. Marks follow numbers, never names."""
 
@@ -132,8 +135,10 @@ def _entry_parts(entry: Entry, table: Table, footnotes: Mapping[str, str]) -> di
         AT_CHANCE: entry.num_at_chance,
         FAILED: entry.count(Status.FAILED),
         STALE: entry.count(Status.STALE),
+        CONFLICTING: entry.num_conflicting,
     }
     parts |= {mark: f"{mark}{count}" for mark, count in counted.items() if count}
+    parts |= {MIXED: MIXED} if entry.mixed else {}
     notes_here = [footnotes[reason] for reason in entry.skipped if reason in footnotes]
     parts |= dict(zip(notes_here, notes_here, strict=True))
     return parts

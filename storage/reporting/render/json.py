@@ -56,6 +56,8 @@ def _table(table: Table) -> dict[str, Any]:
                 "n_at_chance": entry.num_at_chance,
                 "n_undefined": entry.num_undefined,
                 "skipped": list(entry.skipped),
+                "mixed": list(entry.mixed),
+                "n_conflicting": entry.num_conflicting,
                 "is_bold": entry.is_bold,
                 "values": {str(seed): value for seed, value in entry.values.items()},
             }

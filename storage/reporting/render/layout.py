@@ -186,9 +186,18 @@ def _problems_section(report: Report) -> Iterator[Section]:
 def _provenance_section(report: Report) -> Section:
     origin = report.provenance
     overrides = [f"overrides {' '.join(origin.overrides)}"] if origin.overrides else []
+    recorded = f"launch {origin.launch}" if origin.launch else "drawn from the file as it stands"
     lines = (
         f"study {origin.source}, SHA-256 {origin.source_sha256[:16]}…",
         *overrides,
-        f"launch {origin.launch}, code {origin.code_version[:12]}",
+        recorded,
+        *(f"{count} results: {what} not comparable" for what, count in origin.unknown.items()),
+        *report.remarks,
     )
-    return Section("Provenance", notes=printables((*lines, *report.remarks)))
+    body = [
+        tuple(Cell(printable(text)) for text in (one.aspect, one.value, str(one.count)))
+        for one in origin.made_by
+    ]
+    headings = ("made by", "", "results")
+    grid = Grid((headings,), tuple(body), num_labels=2) if body else None
+    return Section("Provenance", grid=grid, notes=printables(lines))

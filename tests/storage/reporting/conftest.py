@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from storage.attempt import PickRecord, PlannedCell, StudyRecord
+from storage.reporting.conditions import QUERY
 from storage.reporting.page import build_page
 from storage.reporting.report import build_report
 from storage.reporting.spec import TableSpec
@@ -30,6 +31,12 @@ class FakeRows:
 
 
 @dataclass(frozen=True)
+class FakeConflict:
+    key: str
+    edition: int = 0
+
+
+@dataclass(frozen=True)
 class FakeDamage:
     path: Path
     reason: str
@@ -45,6 +52,8 @@ class Sweep:
     failures: dict[str, Failures] = field(default_factory=dict)
     numbers: dict[str, dict[str, Sequence[float | None]]] = field(default_factory=dict)
     others: dict[str, str] = field(default_factory=dict)
+    made: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+    conflicting: set[str] = field(default_factory=set)
     guessing: set[str] = field(default_factory=set)
     chosen: list[PickRecord] = field(default_factory=list)
     damaged: list[FakeDamage] = field(default_factory=list)
@@ -131,7 +140,12 @@ class Sweep:
         return tuple(self.chosen)
 
     def sql(self, query: str) -> FakeRows:
+        if query == QUERY:
+            return FakeRows([(key, *made) for key, made in self.made.items()])
         return FakeRows([(key,) for key in sorted(self.guessing)])
+
+    def conflicts(self) -> tuple[FakeConflict, ...]:
+        return tuple(FakeConflict(key) for key in sorted(self.conflicting))
 
 
 @pytest.fixture
