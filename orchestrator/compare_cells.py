@@ -88,7 +88,8 @@ class CellDifference:
         settings: fields of the configuration.
         code: components that both have, with the first digits of their digests.
         unknown_code: whether one of both does not record its code.
-        data: digests; what one of both does not record is not compared.
+        data: digests that differ.
+        unknown_data: what one of both does not record.
         metrics: all that one of both has.
     """
 
@@ -98,6 +99,7 @@ class CellDifference:
     code: tuple[Change, ...]
     unknown_code: bool
     data: tuple[Change, ...]
+    unknown_data: tuple[str, ...]
     conditions: tuple[Change, ...]
     metrics: tuple[Metric, ...]
 
@@ -105,15 +107,15 @@ class CellDifference:
 def compare_cells(left: CellSide, right: CellSide, store: Store) -> CellDifference:
     """Raises SideError if one of the cells has no such result."""
     ours, theirs = _run(left, store), _run(right, store)
-    digests = [{n: short(d) for n, d in run.data.items() if d} for run in (ours, theirs)]
-    both = digests[0].keys() & digests[1].keys()
+    unknown = tuple(name for name in ours.data if None in (ours.data[name], theirs.data[name]))
     return CellDifference(
         ours,
         theirs,
         tuple(changes(flat(json.loads(ours.config)), flat(json.loads(theirs.config)))),
         tuple(_code(ours.sources, theirs.sources)),
         ours.sources is None or theirs.sources is None,
-        tuple(one for one in changes(*digests) if one.name in both),
+        tuple(one for one in changes(ours.data, theirs.data) if one.name not in unknown),
+        unknown,
         tuple(changes(ours.conditions, theirs.conditions)),
         tuple(_metrics(ours, theirs, store)),
     )
@@ -141,7 +143,7 @@ def _code(before: str | None, after: str | None) -> Iterator[Change]:
         old, new = left[field], right[field]
         if old["name"] == new["name"] and old["sha256"] != new["sha256"]:
             words = [f"{one['origin']} {short(one['sha256'])}" for one in (old, new)]
-            yield Change(f"{field} {new['name']}", *words)
+            yield Change(field if field == new["name"] else f"{field} {new['name']}", *words)
 
 
 def _metrics(left: Run, right: Run, store: Store) -> Iterator[Metric]:

@@ -18,6 +18,7 @@ SHOWN_ENTRIES = 20
 SHOWN = 5
 """Of everything else; the rest is counted."""
 
+ENTRY_HEADER = ("table", "row", "column", "A", "B", "B − A", "in combined SEM")
 NOTHING = "—"
 ARROW = "→"
 
@@ -32,7 +33,10 @@ def cell_lines(found: CellDifference) -> Iterator[str]:
         yield "code: not recorded by one of them, so it is not compared"
     else:
         yield from _changes("code", found.code)
-    yield from _changes("data", found.data)
+    data = [Change(one.name, short(one.before), short(one.after)) for one in found.data]
+    yield from _changes("data", data)
+    if found.unknown_data:
+        yield f"not recorded by one of them: {', '.join(found.unknown_data)}"
     yield from _changes("conditions", found.conditions)
     if all(metric.parts is None for metric in found.metrics):
         yield "numbers: the same in every epoch"
@@ -124,21 +128,20 @@ def _tables(found: StudyDifference) -> Iterator[str]:
 
 def _entries(found: StudyDifference) -> Iterator[str]:
     """Entries that moved, and those for which one side has no number."""
-    if not found.moved and not found.one_sided:
-        told = f"the same in all {found.num_equal} entries" if found.num_equal else "none in both"
-        yield f"numbers in tables: {told}"
-        return
-    yield f"numbers in tables: {len(found.moved)} entries moved, {found.num_equal} are the same"
-    header = ("table", "row", "column", "A", "B", "B − A", "in combined SEM")
-    if found.moved:
-        shown = [_moved_row(pair) for pair in found.moved[:SHOWN_ENTRIES]]
-        yield from aligned([header, *shown], 2)
+    empty = f"; {found.num_empty} have no number in either" if found.num_empty else ""
+    if not found.moved:
+        yield f"numbers in tables: the same in {found.num_equal} entries{empty}"
+    else:
+        moved = f"{len(found.moved)} moved, {found.num_equal} are the same{empty}"
+        yield f"numbers in tables: {moved}"
+        rows = [_moved_row(pair) for pair in found.moved[:SHOWN_ENTRIES]]
+        yield from aligned([ENTRY_HEADER, *rows], 2)
         if (more := len(found.moved) - SHOWN_ENTRIES) > 0:
             yield f"  … and {more} more"
     if found.one_sided:
         yield f"entries with a number in only one of them: {len(found.one_sided)}"
-        rows = list(aligned([_one_sided_row(pair) for pair in found.one_sided], 2))
-        yield from _first(rows, len(rows), SHOWN, "  ")
+        lines = list(aligned([_one_sided_row(pair) for pair in found.one_sided], 2))
+        yield from _first(lines, len(lines), SHOWN, "  ")
 
 
 def _moved_row(pair: EntryPair) -> tuple[str, ...]:
@@ -194,8 +197,8 @@ def _other_numbers(found: StoreDifference) -> Iterator[str]:
 
 def _other(pair: ResultPair) -> str:
     left, right = (_number(one.test_accuracy, 4) for one in (pair.left, pair.right))
-    how = ", ".join(f"{one.name} {one.before} {ARROW} {one.after}" for one in pair.conditions)
-    reason = how or "computed on the same device with the same torch, threads and stack size"
+    found = ", ".join(f"{one.name} {one.before} {ARROW} {one.after}" for one in pair.changes)
+    reason = found or "settings, code, device, torch, threads and stack size are the same"
     return (
         f"{short(pair.left.key)}  {pair.left.words}: test accuracy {left} {ARROW} {right}; {reason}"
     )

@@ -9,12 +9,14 @@ from typing import Any
 
 from orchestrator.changes import Change, changes
 from orchestrator.compare_studies import StudyDifference, compare_studies
+from orchestrator.keys import short
 from orchestrator.sides import StoreSide, StudySide, launched_study
 from storage.schema import METRICS
+from storage.standing import flat, source_differences
 from storage.store import Store
 
 _COLUMNS = "key, dataset, loss, noise, seed, test_accuracy, device, num_threads, stack_size"
-_RESULTS = f"select {_COLUMNS}, packages, attempt from cells order by key"
+_RESULTS = f"select {_COLUMNS}, packages, config, sources, attempt from cells order by key"
 _METRICS = ", ".join(name for name in METRICS if name != "epoch_learning_rate")
 _NUMBERS = f"select attempt, bit_xor(hash(epoch, {_METRICS})) from epochs group by attempt"
 """One number for all metrics of all epochs of a result."""
@@ -34,16 +36,22 @@ class StoredResult:
     words: str
     test_accuracy: float | None
     conditions: Mapping[str, Any]
+    config: str
+    sources: str | None
     numbers: int | None
 
 
 @dataclass(frozen=True)
 class ResultPair:
-    """One cell with other numbers in the other store, and what was different in how."""
+    """One cell with other numbers in the other store.
+
+    Args:
+        changes: settings, code and conditions that differ and may be the reason.
+    """
 
     left: StoredResult
     right: StoredResult
-    conditions: tuple[Change, ...]
+    changes: tuple[Change, ...]
 
     @property
     def difference(self) -> float | None:
@@ -107,13 +115,22 @@ def _study(side: StoreSide, name: str) -> StudySide:
 def _results(store: Store) -> dict[str, StoredResult]:
     numbers = dict(store.rows(_NUMBERS))
     found = {}
-    for key, dataset, loss, noise, seed, accuracy, *how, packages, attempt in store.rows(_RESULTS):
+    for row in store.rows(_RESULTS):
+        key, dataset, loss, noise, seed, accuracy, *how, packages, config, sources, attempt = row
         words = f"{loss} on {dataset}, noise {noise}, seed {seed}"
         conditions = dict(zip(("device", "threads", "stack size"), how, strict=True))
         conditions["torch"] = json.loads(packages).get("torch")
-        found[key] = StoredResult(key, words, accuracy, conditions, numbers.get(attempt))
+        found[key] = StoredResult(
+            key, words, accuracy, conditions, config, sources, numbers.get(attempt)
+        )
     return found
 
 
 def _pair(left: StoredResult, right: StoredResult) -> ResultPair:
-    return ResultPair(left, right, tuple(changes(left.conditions, right.conditions)))
+    code = source_differences(left.sources, right.sources, frozenset())
+    found = (
+        *changes(flat(json.loads(left.config)), flat(json.loads(right.config))),
+        *(Change(f"code of {one.name}", short(one.before), short(one.after)) for one in code),
+        *changes(left.conditions, right.conditions),
+    )
+    return ResultPair(left, right, found)

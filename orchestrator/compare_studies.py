@@ -98,6 +98,7 @@ class StudyDifference:
         moved: entries with another mean, the largest difference first.
         one_sided: entries for which only one of both has a number.
         num_equal: entries with the same mean.
+        num_empty: entries without a number on either side.
         problems: tables that could not be drawn.
     """
 
@@ -113,21 +114,13 @@ class StudyDifference:
     moved: tuple[EntryPair, ...]
     one_sided: tuple[EntryPair, ...]
     num_equal: int
+    num_empty: int
     problems: tuple[str, ...]
-
-    @property
-    def has_other_numbers(self) -> bool:
-        """Whether an entry of a table is not what it is in the other study."""
-        return bool(self.moved or self.one_sided or self.problems)
 
     @property
     def has_other_cells(self) -> bool:
         """Whether something else is asked for, or by other settings or code."""
         return bool(self.only_left or self.only_right or self.fields)
-
-    @property
-    def has_other_tables(self) -> bool:
-        return bool(self.tables_left or self.tables_right or self.tables)
 
 
 def compare_studies(left: StudySide, right: StudySide) -> StudyDifference:
@@ -155,6 +148,7 @@ def compare_studies(left: StudySide, right: StudySide) -> StudyDifference:
         moved=tuple(sorted(moved, key=_size, reverse=True)),
         one_sided=tuple(one_sided),
         num_equal=sum(pair.difference == 0 for pair in pairs),
+        num_empty=sum(pair.means == (None, None) for pair in pairs),
         problems=tuple(chain(_problems(left, reports[0]), _problems(right, reports[1]))),
     )
 

@@ -20,6 +20,12 @@ from trainables.registry import ComponentError
 REVISIONS = "revisions"
 """Field of an identity that is none of the configuration."""
 
+UNREADABLE = "its configuration is none of today"
+UNKNOWN = (
+    "a default or a revision is not what it was, and its identity is not recorded, so what it "
+    "would be today is not known"
+)
+
 
 @dataclass(frozen=True)
 class Present:
@@ -48,21 +54,21 @@ def present(
         identity: its identity as stored, if it is.
     """
     try:
-        stored = make_cell(TrainingConfig.from_dict(json.loads(config)), catalog)
+        written = TrainingConfig.from_dict(json.loads(config))
+    except (TypeError, KeyError, ValueError) as error:
+        return Present(identity=identity, problem=f"{UNREADABLE}: {_line(error)}")
+    try:
+        stored = make_cell(written, catalog)
         if identity is None and stored.key != key:
-            return Present(
-                stored_key=stored.key,
-                problem="a default or a revision is not what it was, and its identity is not "
-                "recorded, so what it would be today is not known",
-            )
+            return Present(stored_key=stored.key, problem=UNKNOWN)
         cell = stored if identity is None else _of_today(identity)
         planned = expectations.planned("", [_alone(cell)], known)[0]
     except Exception as error:  # noqa: BLE001 - a plug-in may raise anything when it is imported
-        return Present(identity=identity, problem=f"not importable here: {_reason(error)}")
+        return Present(identity=identity, problem=f"not importable here: {_line(error)}")
     return Present(planned, identity or stored.identity, stored.key)
 
 
-def _reason(error: Exception) -> str:
+def _line(error: Exception) -> str:
     """One line. Our own errors need no name of their kind."""
     text = " ".join(str(error).split())
     return text if isinstance(error, ComponentError) else f"{type(error).__name__}: {text}"

@@ -1,6 +1,7 @@
 """What the two words of a comparison name: cells, studies or stores.
 
-A study file ends in `.yaml`; `NAME@2` is version 2 of a study, or edition 2 of a cell. Other words
+A study file ends in `.yaml`; `NAME@1` is version 1 of a study, or edition 1 of a cell; both count
+from 0. Other words
 are looked for among the studies of the store, then among its keys, then among folders.
 """
 
@@ -60,7 +61,7 @@ def find_side(given: str, store: Store, data_root: Path) -> Side:
     Raises:
         SideError: nothing that can be compared.
         KeyPrefixError: several cells.
-        StudyError, StudyNotFoundError: a study file that is wrong, or a study that is not there.
+        StudyError: a study file is wrong.
     """
     if is_file(given):
         return StudySide(given, asked_study(given, (), store, data_root), store)
@@ -81,7 +82,7 @@ def find_side(given: str, store: Store, data_root: Path) -> Side:
 
 def launched_study(name: str, store: Store, version: int | None = None) -> AskedStudy:
     """A study as it was last recorded, or one version of it. Raises SideError."""
-    record = store.study(name) if version is None else store.study(name, version)
+    record = store.study(name, version)
     if record is None:
         known = ", ".join(str(one.version) for one in store.study_versions(name))
         raise SideError(f"study {name} has no version {version}: it has {known or 'none'}")

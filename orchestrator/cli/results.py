@@ -41,11 +41,11 @@ def why(
     warn_of_damage(results)
 
 
-@app.command(epilog="Example: orchestrator diff quickstart@1 quickstart@2")
+@app.command(epilog="Example: orchestrator diff quickstart@0 quickstart@1")
 def diff(
     first: Annotated[
         str,
-        typer.Argument(metavar="A", help="A key's first digits, a study or a store; see above."),
+        typer.Argument(metavar="A", help="First digits of a key, a study, or a store."),
     ],
     second: Annotated[str, typer.Argument(metavar="B", help="Another one of the same kind.")],
     store: StoreRoot = RESULTS,
@@ -54,7 +54,8 @@ def diff(
     """Tell in what two cells, two studies or two stores differ; exit code 0 whatever it is.
 
     A cell is named by six digits of its key or more, and one of its editions by KEY@1. A study is
-    a name, one of its recorded versions NAME@2, or a file as it stands now. A store is a folder.
+    a name, one of its recorded versions NAME@1, or a file as it stands now. A store is a folder.
+    Editions and versions count from 0.
     For studies: cells that only one has, settings and code that changed, tables declared otherwise,
     and the entries whose mean moved, in units of the combined standard error.
     """
