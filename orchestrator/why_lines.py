@@ -22,14 +22,15 @@ TO_DO = {
 }
 
 
-def why_lines(why: Why, *, full: bool = False) -> Iterator[str]:
+def why_lines(why: Why, *, full: bool = False, at: str = "") -> Iterator[str]:
     """All that is known of one cell.
 
     Args:
         full: tell the whole configuration, not only what differs from the defaults.
+        at: options that name the store, for a command to type next.
     """
     yield f"cell {why.key}"
-    yield from aligned(list(_standing(why)), 2)
+    yield from aligned(list(_standing(why, at)), 2)
     yield from _fields(why, full=full)
     for compared in why.results:
         yield from _result(compared)
@@ -40,7 +41,7 @@ def why_lines(why: Why, *, full: bool = False) -> Iterator[str]:
     yield from _asking(why.asked)
 
 
-def _standing(why: Why) -> Iterator[tuple[str, str]]:
+def _standing(why: Why, at: str) -> Iterator[tuple[str, str]]:
     here = why.present
     if why.verdict is None:
         yield "standing", here.problem
@@ -49,7 +50,10 @@ def _standing(why: Why) -> Iterator[tuple[str, str]]:
         if (action := TO_DO.get(why.verdict.standing)) is not None:
             yield "to do", action
         if any(item.kind == "source" for item in why.verdict.moved):
-            yield "", f"orchestrator replay {short(why.key)} tells whether its numbers are the same"
+            yield (
+                "",
+                f"orchestrator replay {short(why.key)}{at} tells whether its numbers are the same",
+            )
     if here.stored_key == why.key:
         yield "key", "the stored configuration has this key here too"
     elif here.stored_key is not None:

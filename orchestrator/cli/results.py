@@ -37,7 +37,8 @@ def why(
         results = Store(store, read_only=True)
         found = find_key(results, key)
     expectations = Expectations(data_root or default_data_root(), code_version().edited)
-    show(why_lines(explain(results, found, expectations), full=full))
+    at = "" if store == RESULTS else f" --store {store}"
+    show(why_lines(explain(results, found, expectations), full=full, at=at))
     warn_of_damage(results)
 
 
