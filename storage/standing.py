@@ -199,7 +199,7 @@ def differences(cell: PlannedCell, result: Result, accepted: Accepted) -> Iterat
     if cell.config is not None and cell.config != result.config:
         yield from config_differences(json.loads(result.config), json.loads(cell.config))
     if cell.sources != result.sources:
-        yield from _source_differences(result.sources, cell.sources, accepted)
+        yield from source_differences(result.sources, cell.sources, accepted)
     for split in ("train", "test"):
         here, there = getattr(cell, f"{split}_data_sha256"), getattr(result, f"{split}_data_sha256")
         if here and there and here != there:
@@ -231,7 +231,7 @@ def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return found
 
 
-def _source_differences(
+def source_differences(
     before: str | None, after: str | None, accepted: Accepted
 ) -> Iterator[Moved]:
     """Components whose code differs. Committed code of this project is known by its revision."""
@@ -256,10 +256,10 @@ def _changed_sources(
         committed = old["origin"] == new["origin"] == BUILT_IN
         digests = old["sha256"], new["sha256"]
         if None not in digests and digests[0] != digests[1] and not committed:
-            yield _component(name, new["name"]), *digests
+            yield component_words(name, new["name"]), *digests
 
 
-def _component(field: str, name: str) -> str:
+def component_words(field: str, name: str) -> str:
     """`loss my_loss`; the same for every place of a list, and the shared code by its one name."""
     return "the engine" if field == ENGINE else f"{field.partition('[')[0]} {name}"
 

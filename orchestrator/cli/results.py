@@ -1,4 +1,4 @@
-"""Verbs about single results: replay, redo."""
+"""Verbs about results and what they answer to: why, diff, replay, redo."""
 
 from __future__ import annotations
 
@@ -9,7 +9,69 @@ import typer
 
 from orchestrator.cli.app import BAD_INPUT, DAMAGED, INCOMPLETE, app
 from orchestrator.cli.options import RESULTS, DataRoot, Overrides, StoreRoot, StudyName
-from orchestrator.cli.output import one_line_errors, show
+from orchestrator.cli.output import one_line_errors, show, warn_of_damage
+
+
+@app.command(epilog="Example: orchestrator why 3f2a91c0 --full")
+def why(
+    key: Annotated[str, typer.Argument(help="The first digits of a cell's key.")],
+    store: StoreRoot = RESULTS,
+    data_root: DataRoot = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="The whole configuration, defaults included.")
+    ] = False,
+) -> None:
+    """Tell all that is known of one cell: its results, what they answer to, and who asks for it.
+
+    Every result is compared with the defaults, the code and the data as they are here and now.
+    Nothing is trained and nothing is written.
+    """
+    from orchestrator.expectations import Expectations
+    from orchestrator.keys import KeyPrefixError, find_key
+    from orchestrator.provenance import code_version
+    from orchestrator.why import explain
+    from orchestrator.why_lines import why_lines
+    from storage import Store
+    from trainables.datasets import default_data_root
+
+    with one_line_errors(KeyPrefixError):
+        results = Store(store, read_only=True)
+        found = find_key(results, key)
+    expectations = Expectations(data_root or default_data_root(), code_version().edited)
+    at = "" if store == RESULTS else f" --store {store}"
+    show(why_lines(explain(results, found, expectations), full=full, at=at))
+    warn_of_damage(results)
+
+
+@app.command(epilog="Example: orchestrator diff quickstart@0 quickstart@1")
+def diff(
+    first: Annotated[
+        str,
+        typer.Argument(metavar="A", help="First digits of a key, a study, or a store."),
+    ],
+    second: Annotated[str, typer.Argument(metavar="B", help="Another one of the same kind.")],
+    store: StoreRoot = RESULTS,
+    data_root: DataRoot = None,
+) -> None:
+    """Tell in what two cells, two studies or two stores differ; exit code 0 whatever it is.
+
+    A cell is named by six digits of its key or more, and one of its editions by KEY@1. A study is
+    a name, one of its recorded versions NAME@1, or a file as it stands now. A store is a folder.
+    Editions and versions count from 0.
+    For studies: cells that only one has, settings and code that changed, tables declared otherwise,
+    and the entries whose mean moved, in units of the combined standard error.
+    """
+    from orchestrator.compare import compare
+    from orchestrator.keys import KeyPrefixError
+    from orchestrator.sides import SideError
+    from orchestrator.source import StudyError
+    from storage import Store
+    from trainables.datasets import default_data_root
+
+    with one_line_errors(SideError, KeyPrefixError, StudyError):
+        results = Store(store, read_only=True)
+        show(compare(first, second, results, data_root or default_data_root()))
+    warn_of_damage(results)
 
 
 @app.command(epilog="Example: orchestrator replay 3f2a91c0 --epochs 1")

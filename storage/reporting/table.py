@@ -152,13 +152,13 @@ def build_table(
     picks: Sequence[PickRecord] = (),
 ) -> Table:
     """Draw one table. Raises TableError."""
-    shown = [cell for cell in planned if _is_shown(cell, spec)]
+    groups: dict[tuple[Header, Header], list[PlannedCell]] = {}
+    for cell in planned:
+        if (place := place_of(cell, spec)) is not None:
+            groups.setdefault(place, []).append(cell)
+    shown = [cell for cells in groups.values() for cell in cells]
     if not shown:
         raise TableError("no planned cell meets its phase and where")
-    groups: dict[tuple[Header, Header], list[PlannedCell]] = {}
-    for cell in shown:
-        place = (_header(cell, spec.rows), _header(cell, spec.columns))
-        groups.setdefault(place, []).append(cell)
     rows = tuple(dict.fromkeys(row for row, _ in groups))
     columns = tuple(dict.fromkeys(column for _, column in groups))
     entries = {
@@ -177,6 +177,13 @@ def build_table(
             is_shortened=_is_shortened(shown, spec, evidence),
         )
     )
+
+
+def place_of(cell: PlannedCell, spec: TableSpec) -> tuple[Header, Header] | None:
+    """The row and the column in which a table has a cell; None if it does not show it."""
+    if not _is_shown(cell, spec):
+        return None
+    return _header(cell, spec.rows), _header(cell, spec.columns)
 
 
 def field_text(value: object) -> str:

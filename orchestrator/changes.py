@@ -1,0 +1,32 @@
+"""In what two sets of named values differ."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+UNSET = "(unset)"
+"""Stands for a value that one side does not have."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """One name with its two values, in words."""
+
+    name: str
+    before: str
+    after: str
+
+
+def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Change]:
+    """Names whose values differ, in order; a name that one side lacks counts."""
+    for name in sorted(before.keys() | after.keys()):
+        left, right = (_text(side[name]) if name in side else UNSET for side in (before, after))
+        if left != right:
+            yield Change(name, left, right)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
