@@ -182,6 +182,7 @@ def _classify(error: BaseException) -> str:
     """Kind of failure, by what the exception is."""
     import torch
 
+    from storage.content import ContentError
     from trainables.attestation import ContradictionError
     from trainables.datasets import DatasetError
     from trainables.isolation import GlobalStateError
@@ -192,6 +193,6 @@ def _classify(error: BaseException) -> str:
         return "data"
     if isinstance(error, GlobalStateError):
         return "global_state"
-    if isinstance(error, ContradictionError):
+    if isinstance(error, ContradictionError | ContentError):
         return "contradiction"
     return "exception"

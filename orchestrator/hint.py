@@ -8,11 +8,10 @@ from collections.abc import Callable, Sequence
 from storage.attempt import PlannedCell
 
 SAFE_QUERY = (
-    "select study, phase, dataset, architecture, label, loss_parameters, noise, noise_rate, "
-    "learning_rate, num_epochs, count(*) as n, avg(test_accuracy) as accuracy "
-    "from runs where standing = 'done' group by all"
+    "select study, phase, label, noise, noise_rate, setting, count(*) as n, "
+    "avg(test_accuracy) as accuracy from runs where standing = 'done' group by all"
 )
-"""For a store of many studies: what they commonly vary."""
+"""For a store of many studies: whatever they vary, `setting` keeps it apart."""
 
 LABEL = "label"
 AXES = {

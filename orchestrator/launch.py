@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from orchestrator.cell import Cell
+from orchestrator.data_check import check_datasets
 from orchestrator.drain import Drain
 from orchestrator.errors import ExecutorError
 from orchestrator.expectations import Expectations
@@ -89,7 +90,7 @@ def launch(opened: OpenedStudy, options: LaunchOptions, progress: Progress) -> L
     """Run what the store lacks, phase after phase.
 
     Raises:
-        StudyError, ExecutorError, LandingError, LeaseHeldError.
+        StudyError, ExecutorError, DatasetError, LandingError, LeaseHeldError.
     """
     launch_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"
     scratch = options.store / ".launches" / launch_id
@@ -109,13 +110,14 @@ def launch(opened: OpenedStudy, options: LaunchOptions, progress: Progress) -> L
         for name, phase in opened.study.stages.items():
             store = Store(options.store)
             plan = plan_cells(opened, picks, store, expectations)
+            due = order_trials(plan.to_run(name))
+            check_datasets(due, options.data_root)
             # With the picks of later phases that are known, or each launch would add a version.
             whole = plan_study(opened, store, expectations).plan
             record = study_record(opened, whole.planned, launch_id, code)
             if moved := moved_note(store.study_versions(record.name), record):
                 progress.note(moved)
             land_study(options.store, record)
-            due = order_trials(plan.to_run(name))
             due = due[::-1] if options.beside == "join" else due
             num_due += len(due)
             to_run = {cell.key: cell.config.epochs for cell in due}

@@ -26,6 +26,7 @@ from orchestrator.attempts import (
 from orchestrator.space import insist
 from orchestrator.watchdog import Watchdog
 from storage.attempt import Attempt
+from storage.content import ContentError
 from storage.landing import Landing, has_result, land_attempt
 from storage.schema import Outcome
 from trainables.config import EpochRecord, TrainingConfig, TrainingResult
@@ -196,7 +197,10 @@ def _land_result(
     from trainables.checkpoint import discard
 
     attempt = finished_attempt(task, settings, started, result)
-    landing = _land(settings, attempt, listener)
+    try:
+        landing = _land(settings, attempt, listener)
+    except ContentError as error:  # numbers that cannot be true: nothing to keep but the failure
+        return _land_failure(task, error, settings, started, listener)
     discard(checkpoint_path(Path(settings.store), task.key))
     return Ended(task.key, attempt.outcome, landing.conflicts)
 

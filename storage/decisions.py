@@ -12,13 +12,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pyarrow as pa
 
 from storage import integrity
 from storage.durable import put_if_absent
-from storage.layout import DECISIONS
+from storage.layout import DECISIONS, files_in
+from storage.reader import Reader
 from storage.schema import SCHEMA_VERSION, VERSION_KEY, decisions_schema
 
 Kind = Literal["redo", "accept"]
@@ -52,14 +53,34 @@ class Decision:
 def land_decisions(root: Path, decisions: Sequence[Decision]) -> Path:
     """Write decisions as one new file. Raises LandingError."""
     path = root / DECISIONS / f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:12]}.parquet"
-    schema = decisions_schema().with_metadata({VERSION_KEY: str(SCHEMA_VERSION)})
-    put_if_absent(path, integrity.encode(pa.Table.from_pylist([*map(asdict, decisions)], schema)))
+    put_if_absent(path, _encoded([asdict(one) for one in decisions]))
     return path
+
+
+def _encoded(rows: list[dict[str, Any]]) -> bytes:
+    schema = decisions_schema().with_metadata({VERSION_KEY: str(SCHEMA_VERSION)})
+    return integrity.encode(pa.Table.from_pylist(rows, schema))
 
 
 def read_decisions(tables: Iterable[pa.Table]) -> tuple[Decision, ...]:
     """Decisions as they landed."""
     return tuple(Decision(**row) for table in tables for row in table.to_pylist())
+
+
+def take_decisions(reader: Reader, target: Path, *, is_own: bool) -> None:
+    """Take over the decisions of another store. Raises LandingError.
+
+    Args:
+        is_own: those on code as well. Of a foreign store only what is to be made anew is taken:
+            that its code gives the same numbers is a claim that a replay has to prove here.
+    """
+    for path in files_in(reader.root / DECISIONS):
+        table = reader.table(path, decisions_schema())
+        if table is None:
+            continue
+        rows = [row for row in table.to_pylist() if is_own or row["kind"] == "redo"]
+        if rows:
+            put_if_absent(target / DECISIONS / path.name, _encoded(rows))
 
 
 def redone(decisions: Iterable[Decision]) -> dict[str, str]:

@@ -21,6 +21,7 @@ from storage.attempt import Attempt
 from storage.compaction import compact
 from storage.conflicts import Conflict, KeptConflicts
 from storage.content import KeyOf, problem_of
+from storage.decisions import take_decisions
 from storage.durable import LandingError
 from storage.durable import replace as write_over
 from storage.landing import has_result, keep_conflict, land_attempt
@@ -68,13 +69,16 @@ class Merge:
         return not (self.conflicts or self.refused or self.damaged)
 
 
-def merge(target: Path, others: Sequence[Path], key_of: KeyOf | None = None) -> Merge:
+def merge(
+    target: Path, others: Sequence[Path], key_of: KeyOf | None = None, *, is_own: bool = False
+) -> Merge:
     """Put all results of `others` into `target`, which may be empty.
 
     Args:
         target: the store that grows.
         others: stores or bundles, which stay as they are.
         key_of: computes a cell's key from its configuration, by which forged rows are found.
+        is_own: take over which code was accepted as well, which is a claim of the other store.
 
     Raises:
         BundleError: one of `others` is no store, or a bundle that is not as it was exported.
@@ -91,6 +95,7 @@ def merge(target: Path, others: Sequence[Path], key_of: KeyOf | None = None) -> 
     for other in others:
         reader = Reader(other, read_only=True)
         _Taking(target, other, key_of, done, lost).take(reader)
+        take_decisions(reader, target, is_own=is_own)
         records = take_records(reader, target)
         done.studies += records.studies
         done.differences += records.differences
@@ -111,7 +116,7 @@ def export(source: Path, target: Path) -> Merge:
     check_location(target)
     if target.exists() and any(target.iterdir()):
         raise BundleError(f"{target} is not empty")
-    done = merge(target, [source])
+    done = merge(target, [source], is_own=True)
     store = Store(target, read_only=True)
     for name in store.studies():
         if record := store.study(name):

@@ -24,7 +24,7 @@ def blocks(language: str) -> list[str]:
 
 def test_the_column_list_is_that_of_the_schema() -> None:
     """To renew it: paste the output of `python -m orchestrator sql --schema`."""
-    listed = README.partition("<!-- columns -->")[2].partition("<!-- /columns -->")[0]
+    listed = (ROOT / "docs" / "columns.md").read_text()
     assert listed.partition("```text\n")[2].partition("```")[0] == schema_text()
 
 

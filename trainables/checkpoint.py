@@ -88,8 +88,14 @@ def _put(path: Path, content: memoryview) -> bool:
     return True
 
 
-def load(path: Path, config: dict[str, Any]) -> dict[str, Any] | None:
-    """The state saved for `config`; None if there is none, or it is damaged, or of another run."""
+def load(
+    path: Path, config: dict[str, Any], origin: dict[str, Any] | None = None
+) -> dict[str, Any] | None:
+    """The state saved for `config`; None if there is none, or it is damaged, or of another run.
+
+    Args:
+        origin: the code and data that the state must come from; None for any.
+    """
     try:
         content = path.read_bytes()
     except FileNotFoundError:
@@ -99,7 +105,7 @@ def load(path: Path, config: dict[str, Any]) -> dict[str, Any] | None:
         return None
     state: dict[str, Any] = torch.load(io.BytesIO(body), map_location="cpu", weights_only=True)
     fits = state.get("format") == FORMAT and state["config"] == config
-    return state if fits else None
+    return state if fits and origin in (None, state.get("origin")) else None
 
 
 def discard(path: Path) -> None:

@@ -17,6 +17,7 @@ from trainables.attestation import ContradictionError
 from trainables.augment import AUGMENTATIONS, centred
 from trainables.batches import TrainingData
 from trainables.capture import RecordedStep, recorder_for
+from trainables.catalog import sources
 from trainables.config import EpochRecord, TrainingConfig, TrainingResult
 from trainables.engine import (
     Learner,
@@ -34,7 +35,7 @@ from trainables.normalization import NORMALIZATIONS
 from trainables.optimization import OPTIMIZERS, SGD
 from trainables.pruning import kept_samples
 from trainables.registry import ParameterError
-from trainables.resident import resident_data
+from trainables.resident import ResidentData, resident_data
 from trainables.stack_contract import IMAGES, require_same_logits
 from trainables.stacking import StackError, require_one_stack
 from trainables.tracklets import rank_tracklets
@@ -56,7 +57,7 @@ class Run:
         _check_precision(self.config, device)
         self.data = resident_data(self.config.dataset, data_root, device)
         self.augmentations = [AUGMENTATIONS.build(choice) for choice in self.config.augmentation]
-        saved = _checkpoints(configs, checkpoint_paths)
+        saved = _checkpoints(configs, self.data, checkpoint_paths)
         self.members = [
             Member(config, self.data, data_root, state)
             for config, state in zip(configs, saved, strict=True)
@@ -224,6 +225,7 @@ class Run:
         for position, member in enumerate(self.members):
             yield {
                 **member.state(),
+                "origin": origin_of(member.config, self.data),
                 "steps": self.steps_done,
                 "sums": self.learner.sums.values[position].clone(),
                 "epoch_seconds": self._epoch_seconds if self.steps_done else 0.0,
@@ -278,14 +280,20 @@ class Run:
         )
 
 
+def origin_of(config: TrainingConfig, data: ResidentData) -> dict[str, Any]:
+    """The code and the data of a run: a checkpoint of others must not be gone on from."""
+    code = {field: one.sha256 for field, one in sources(config, frozenset()).items()}
+    return {"code": code, "data": [data.train_content.sha256, data.test_content.sha256]}
+
+
 def _checkpoints(
-    configs: Sequence[TrainingConfig], paths: Sequence[Path] | None
+    configs: Sequence[TrainingConfig], data: ResidentData, paths: Sequence[Path] | None
 ) -> list[dict[str, Any] | None]:
     """The saved state of each run, None where there is none."""
     if paths is None:
         return [None] * len(configs)
     pairs = zip(paths, configs, strict=True)
-    return [checkpoint.load(path, config.to_dict()) for path, config in pairs]
+    return [checkpoint.load(p, config.to_dict(), origin_of(config, data)) for p, config in pairs]
 
 
 def _check_precision(config: TrainingConfig, device: str) -> None:

@@ -21,8 +21,8 @@ from trainables.engine import matrix_precision
 from trainables.global_random import generators_set_back
 from trainables.isolation import foreign_components, isolated, load_components
 from trainables.process_state import ProcessState
-from trainables.resident import data_dropped_after_errors
-from trainables.run import Run
+from trainables.resident import data_dropped_after_errors, resident_data
+from trainables.run import Run, origin_of
 
 logger = logging.getLogger(__name__)
 
@@ -167,7 +167,8 @@ def _end_begun_epochs(
 ) -> None:
     """Members of a stack step together, so one that was stopped within an epoch ends it alone."""
     for config, path in zip(configs, paths or (), strict=False):
-        state = checkpoint.load(path, config.to_dict())
+        origin = origin_of(config, resident_data(config.dataset, data_root, device))
+        state = checkpoint.load(path, config.to_dict(), origin)
         if state and state["steps"]:
             run = Run([config], data_root, device, [path])
             run.next_epoch(lambda _member, _record: None, lambda _run: None)

@@ -58,6 +58,7 @@ def plan(
     The time they need is judged by what the store knows of cells of the same kind, and with
     `--probe` by a few steps of every other kind.
     """
+    from orchestrator.data_check import check_datasets
     from orchestrator.expectations import Expectations
     from orchestrator.forecast import forecast, forecast_lines
     from orchestrator.opened import open_study, plan_study
@@ -65,13 +66,14 @@ def plan(
     from orchestrator.source import StudyError
     from orchestrator.summary import plan_lines
     from storage import Store
-    from trainables.datasets import default_data_root
+    from trainables.datasets import DatasetError, default_data_root
 
-    with one_line_errors(StudyError):
+    root = data_root or default_data_root()
+    with one_line_errors(StudyError, DatasetError):
         opened = open_study(study, overrides or (), smoke=smoke)
         results = Store(store)
-        here = Expectations(data_root or default_data_root(), code_version().edited)
-        planned = plan_study(opened, results, here).plan
+        planned = plan_study(opened, results, Expectations(root, code_version().edited)).plan
+        check_datasets(planned.due, root, only_own=True)
     show(plan_lines(planned))
     paces = results.paces()
     expected = forecast(planned.due, paces)
@@ -128,7 +130,7 @@ def launch(
     from orchestrator.summary import launch_lines
     from storage import Store
     from storage.durable import LandingError
-    from trainables.datasets import default_data_root
+    from trainables.datasets import DatasetError, default_data_root
 
     options = LaunchOptions(
         store,
@@ -141,7 +143,7 @@ def launch(
         strict,
     )
     console = console_progress(Console())
-    with one_line_errors(StudyError, ExecutorError, LandingError, EventLogError):
+    with one_line_errors(StudyError, ExecutorError, DatasetError, LandingError, EventLogError):
         opened = open_study(study, overrides or (), smoke=smoke)
         events = [EventLog(json_events)] if json_events else []
         try:

@@ -7,6 +7,7 @@ select
     planned_rows.phase,
     planned_rows.position,
     axes['loss'] as label,
+    left(sha256(json_merge_patch(planned_rows.config, '{"seed": null}')::varchar), 12) as setting,
     standing,
     reason,
     coalesce(planned_rows.config->>'$.dataset.name', axes['dataset']) as dataset,
