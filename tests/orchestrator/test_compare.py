@@ -135,7 +135,7 @@ def test_two_studies_with_the_same_numbers(shelf, study, lines) -> None:
         "A  one",
         "B  two",
         "cells: the same 2, with the same settings and code",
-        "numbers in tables: the same in 1 entries",
+        "numbers in tables: the same in 1 entry",
     ]
 
 
@@ -153,6 +153,7 @@ def test_entries_that_moved_the_farthest_first(shelf, study, lines) -> None:
     assert [pair.difference for pair in found.moved] == pytest.approx([40, 10, 10])
     told = lines("one", "two")
     assert "  learning_rate  0.1  →  0.2  5 cells" in told
+    assert "numbers in tables: 3 entries moved, 0 the same" in told
     line = "  accuracy  CE   0.4     40.00 ± 10.00 (n = 2)  80.00 ± 10.00 (n = 2)  +40.00  +2.8"
     assert line in told
     assert (
@@ -181,7 +182,7 @@ def test_cells_entries_and_tables_of_one_side_only(shelf, study, lines) -> None:
     assert "tables only in B: loss" in told
     assert "table accuracy is declared otherwise" in told
     assert "  bold  paired  →  max" in told
-    assert "numbers in tables: the same in 1 entries; 1 have no number in either" in told
+    assert "numbers in tables: the same in 1 entry; no number in either: 1" in told
     assert "  accuracy  CE  0.4  A 30.00 (n = 1)  B not part of it" in told
 
 
@@ -280,7 +281,7 @@ def test_the_verb(shelf, tmp_path: Path) -> None:
     where = ["--store", str(shelf.root), "--data-root", str(tmp_path)]
     shown = CliRunner().invoke(app, ["diff", "one", "one", *where])
     assert shown.exit_code == 0
-    assert "the same in 1 entries" in shown.output
+    assert "the same in 1 entry" in shown.output
     for words in (["one", "two"], ["one", str(shelf.root)], ["one", str(tmp_path / "none.yaml")]):
         wrong = CliRunner().invoke(app, ["diff", *words, *where])
         assert wrong.exit_code == 2
