@@ -23,6 +23,10 @@ NOT_LAUNCHED = ""
 """Launch of a record that was made to look at results, not by a launch."""
 
 
+class AskedError(Exception):
+    """A study cannot be asked for in this way; the text says why."""
+
+
 @dataclass(frozen=True)
 class AskedStudy:
     """A study to be drawn.
@@ -44,7 +48,7 @@ class AskedStudy:
 
 def is_file(given: str) -> bool:
     """Whether `given` names a study file rather than a launched study."""
-    return given.endswith(SUFFIXES)
+    return given.endswith(SUFFIXES) or Path(given).name != given
 
 
 def asked_study(
@@ -53,6 +57,7 @@ def asked_study(
     """The study that `given` names.
 
     Raises:
+        AskedError: a launched study is given overrides.
         StudyError: the file, or an override of it, is wrong.
         StudyNotFoundError: the store has no study of that name.
     """
@@ -61,6 +66,11 @@ def asked_study(
     record = store.study(given)
     if record is None:
         raise StudyNotFoundError(given, store.studies())
+    if overrides:
+        raise AskedError(
+            f"{' '.join(overrides)}: a launched study is shown as it was launched; "
+            f"changes go with its file, {record.source_path}"
+        )
     return AskedStudy(record, store.picks(given), Path(record.source_path).parent)
 
 

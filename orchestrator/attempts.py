@@ -120,6 +120,7 @@ def failed_attempt(
         outcome=Outcome.FAILED.value,
         **_common(task, settings, started),
         device=settings.device,
+        num_threads=settings.threads,
         error_class=error_class or _classify(error),
         error_type=type(error).__name__,
         error_message=" ".join(str(error).split()),
@@ -181,10 +182,16 @@ def _classify(error: BaseException) -> str:
     """Kind of failure, by what the exception is."""
     import torch
 
+    from trainables.attestation import ContradictionError
     from trainables.datasets import DatasetError
+    from trainables.isolation import GlobalStateError
 
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return "out_of_memory"
     if isinstance(error, DatasetError):
         return "data"
+    if isinstance(error, GlobalStateError):
+        return "global_state"
+    if isinstance(error, ContradictionError):
+        return "contradiction"
     return "exception"

@@ -31,8 +31,8 @@ class Audit:
 
     Args:
         num_equal: results that came out equal to the bit.
-        differing: keys of results that did not.
-        unchecked: keys of results that could not be trained again here.
+        differing: results that did not, by key and edition.
+        unchecked: results that could not be trained again here as they were.
     """
 
     num_equal: int
@@ -40,26 +40,26 @@ class Audit:
     unchecked: tuple[str, ...]
 
 
-def chosen(keys: Iterable[str], share: float, seed: str) -> list[str]:
-    """At least one of `keys`, and at most all of them; equal for equal seeds."""
-    known = sorted(set(keys))
+def chosen(names: Iterable[str], share: float, seed: str) -> list[str]:
+    """At least one of `names`, and at most all of them; equal for equal seeds."""
+    known = sorted(set(names))
     count = min(len(known), max(1, math.ceil(share * len(known))))
     return sorted(random.Random(seed).sample(known, count))
 
 
-def audit(keys: Sequence[str], store: Path, data_root: Path, show: Callable[[str], None]) -> Audit:
-    """Replay each of `keys` in a process of its own."""
+def audit(names: Sequence[str], store: Path, data_root: Path, show: Callable[[str], None]) -> Audit:
+    """Replay each of these results, by key and edition, in a process of its own."""
     codes: dict[str, int] = {}
-    for key in keys:
-        command = [sys.executable, "-m", "orchestrator", "replay", key]
+    for name in names:
+        command = [sys.executable, "-m", "orchestrator", "replay", name]
         command += ["--store", str(store), "--data-root", str(data_root)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         show((done.stdout or done.stderr).rstrip())
-        codes[key] = done.returncode
+        codes[name] = done.returncode
     return Audit(
         sum(code == DONE for code in codes.values()),
-        tuple(key for key, code in codes.items() if code == DAMAGED),
-        tuple(key for key, code in codes.items() if code not in (DONE, DAMAGED)),
+        tuple(name for name, code in codes.items() if code == DAMAGED),
+        tuple(name for name, code in codes.items() if code not in (DONE, DAMAGED)),
     )
 
 
@@ -70,6 +70,6 @@ def audit_lines(found: Audit, num_results: int) -> Iterator[str]:
     if found.num_equal == checked and checked:
         # No failure in n independent draws still allows this share of failures.
         bound = 0.0 if checked == num_results else 1 - 0.05 ** (1 / checked)
-        yield f"  at 95 % confidence no more than {bound:.0%} of the {num_results} results differ"
-    yield from (f"  differs: {key}" for key in found.differing)
-    yield from (f"  not replayed here: {key}" for key in found.unchecked)
+        yield f"  at 95 % confidence no more than {bound:.1%} of the {num_results} results differ"
+    yield from (f"  differs: {name}" for name in found.differing)
+    yield from (f"  not comparable here: {name}" for name in found.unchecked)

@@ -19,6 +19,9 @@ from storage.landing import land_attempt
 from storage.schema import Outcome
 from storage.store import Store
 
+TOLD = ("global_state", "contradiction")
+"""Failures whose message says it all; of an exception the trace is shown."""
+
 WORKER_RETRIES = 3
 """How often a trial may lose its worker within one run before its cells count as failed."""
 
@@ -45,6 +48,7 @@ class Events(NotKept, tune.Callback):  # type: ignore[misc]
         self._settings, self._progress, self._breaker = settings, progress, breaker
         self._shares_gpu = 0 < gpus < 1
         self._traces: set[str] = set()
+        self._notes: set[str] = set()
         self.ended: set[str] = set()
         self.crowded_out: dict[str, Task] = {}
         self.has_lost_nodes = False
@@ -59,6 +63,9 @@ class Events(NotKept, tune.Callback):  # type: ignore[misc]
             self._progress.trial_advanced(key, epoch)
         if "waiting" in result:
             self._progress.note(f"waiting for room to write a result: {result['waiting']}")
+        if "note" in result and result["note"] not in self._notes:
+            self._notes.add(result["note"])
+            self._progress.note(result["note"])
 
     def on_trial_recover(self, trial: Any, **_: Any) -> None:
         self._progress.trial_retried(self._stack(trial)[0].key)
@@ -103,14 +110,16 @@ class Events(NotKept, tune.Callback):  # type: ignore[misc]
             self._progress.trial_ended(entry.key, INTERRUPTED)
             return
         if entry.error_class == "exception" and entry.error_trace:
-            self._note_failure(self._tasks[entry.key].loss, entry.error_trace)
+            self._note_failure(self._tasks[entry.key].loss, f"\n{entry.error_trace.rstrip()}")
+        if entry.error_class in TOLD and entry.error_message:
+            self._note_failure(self._tasks[entry.key].loss, f" {entry.error_message}")
         self._end(entry.key, entry.outcome)
 
     def _note_failure(self, loss: str, trace: str) -> None:
-        """Each trace is shown once."""
+        """Each trace, or message, is shown once."""
         if trace not in self._traces:
             self._traces.add(trace)
-            self._progress.note(f"a cell of loss {loss} failed:\n{trace.rstrip()}")
+            self._progress.note(f"a cell of loss {loss} failed:{trace}")
         if self._breaker.record(loss, trace):
             self._progress.note(f"cells of loss {loss} all fail alike: no more of them are started")
 

@@ -19,11 +19,14 @@ from trainables.config import Choice, TrainingConfig
 from trainables.datasets import DatasetError
 from trainables.datasets.content import ContentDigests, data_digests
 
+_as_text = json.JSONEncoder(sort_keys=True).encode
+"""One encoder for all cells: making one for each takes longer than the text."""
+
 
 def sources_text(config: TrainingConfig, edited: frozenset[str]) -> str:
     """The code of a cell's components as the store keeps it."""
     found = {field: asdict(source) for field, source in catalog.sources(config, edited).items()}
-    return json.dumps(found, sort_keys=True)
+    return _as_text(found)
 
 
 class Expectations:
@@ -40,7 +43,7 @@ class Expectations:
         self, data_root: Path, edited: frozenset[str], *, of_all_data: bool = False
     ) -> None:
         self._data_root, self._edited, self._of_all_data = data_root, edited, of_all_data
-        self._sources: dict[tuple[tuple[str, str], ...], str] = {}
+        self._texts: dict[tuple[tuple[str, str], ...], tuple[str, str]] = {}
         self._data: dict[Choice, ContentDigests | None] = {}
 
     def planned(
@@ -55,6 +58,7 @@ class Expectations:
         self, study: str, entry: StudyCell, data: dict[Choice, ContentDigests | None]
     ) -> PlannedCell:
         cell = entry.cell
+        revisions, sources = self._revisions_and_sources(cell) if cell else (None, None)
         digests = data.get(cell.config.dataset) if cell else None
         return PlannedCell(
             study=study,
@@ -64,27 +68,28 @@ class Expectations:
             base_key=cell.base_key if cell else None,
             seed=entry.seed,
             axes=entry.axes,
-            config=json.dumps(cell.config.to_dict(), sort_keys=True) if cell else None,
+            config=_as_text(cell.config.to_dict()) if cell else None,
             skipped=entry.skipped,
-            revisions=json.dumps(dict(cell.revisions), sort_keys=True) if cell else None,
-            sources=self._sources_of(cell) if cell else None,
+            revisions=revisions,
+            sources=sources,
             train_data_sha256=digests.train if digests else None,
             test_data_sha256=digests.test if digests else None,
         )
 
-    def _sources_of(self, cell: Cell) -> str:
+    def _revisions_and_sources(self, cell: Cell) -> tuple[str, str]:
         """Made once for all cells with the same components."""
         names = tuple((field, one.name) for field, one in catalog.choices(cell.config).items())
-        if names not in self._sources:
-            self._sources[names] = sources_text(cell.config, self._edited)
-        return self._sources[names]
+        if names not in self._texts:
+            revisions = _as_text(dict(cell.revisions))
+            self._texts[names] = revisions, sources_text(cell.config, self._edited)
+        return self._texts[names]
 
     def _digests(self, dataset: Choice) -> ContentDigests | None:
         """None where the data are not on this machine, or not as they should be."""
         if dataset not in self._data:
             try:
                 self._data[dataset] = data_digests(dataset, self._data_root)
-            except DatasetError:
+            except (DatasetError, OSError):
                 self._data[dataset] = None
         return self._data[dataset]
 

@@ -220,7 +220,7 @@ def _check_stacks(source: Source, cells: list[StudyCell]) -> None:
         if entry.cell and stack_group(entry.cell.config) is None:
             name = entry.cell.config.architecture.name
             raise source.error(
-                f"{name} cannot be stacked, only multilayer perceptrons can; "
+                f"{name} cannot be stacked, it does not declare `stackable = True`; "
                 "'auto' stacks where it is possible",
                 ("resources", "stack"),
             )

@@ -36,9 +36,10 @@ class CodeVersion:
 def code_version() -> CodeVersion:
     """Version of the checkout this package runs from, or of the installed distribution."""
     root = Path(__file__).resolve().parent.parent
-    commit = _git(root, "rev-parse", "HEAD") if (root / ".git").exists() else None
-    if commit is None:
+    head = _git(root, "rev-parse", "HEAD") if (root / ".git").exists() else None
+    if head is None:
         return CodeVersion(_installed_version(DISTRIBUTION) or "unknown", None)
+    commit = head.strip()
     changes = _git(root, "status", "--porcelain", "--untracked-files=all", "-z", "--", *OWN)
     if changes is None:
         return CodeVersion(commit, True)
@@ -67,6 +68,7 @@ def _installed_version(name: str) -> str | None:
 
 
 def _git(root: Path, *arguments: str) -> str | None:
+    """Output as it is: a status begins with a space that says something. None without git."""
     try:
         done = subprocess.run(
             ["git", "-C", str(root), *arguments],
@@ -77,4 +79,4 @@ def _git(root: Path, *arguments: str) -> str | None:
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return done.stdout.strip()
+    return done.stdout

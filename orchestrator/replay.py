@@ -18,9 +18,10 @@ from typing import Any
 from orchestrator.expectations import sources_text
 from storage.decisions import Decision
 from storage.schema import METRICS
-from storage.standing import BUILT_IN
+from storage.standing import changed_sources
 from storage.store import Store
 from trainables.config import EpochRecord, TrainingConfig
+from trainables.datasets.content import data_digests
 
 ON_CPU = "cpu"
 FACTS = (
@@ -48,6 +49,16 @@ class Original:
     packages: str
     train_data_sha256: str | None
     test_data_sha256: str | None
+
+    @property
+    def name(self) -> str:
+        """The key and, as in file names, the edition where it is not the first."""
+        return name_of(self.key, self.edition)
+
+    @property
+    def short_name(self) -> str:
+        """The same with the first digits of the key."""
+        return name_of(self.key[:16], self.edition)
 
     @property
     def was_stacked(self) -> bool:
@@ -86,13 +97,18 @@ class Replay:
 
     @property
     def is_equal(self) -> bool:
+        """Whether every number that was trained again is the same to the bit."""
         return not self.differences
+
+    @property
+    def is_refuted(self) -> bool:
+        """Whether numbers differ though they were computed as then."""
+        return not self.is_equal and not self.conditions
 
     def decisions(self) -> list[Decision]:
         """The code that is accepted: none if a number differs or no code has changed."""
         if not self.is_equal or self.original.sources is None:
             return []
-        then, now = json.loads(self.original.sources), json.loads(self.sources)
         reason = f"a replay of {self.num_epochs} epochs gave the same numbers, bit for bit"
         return [
             Decision(
@@ -101,28 +117,45 @@ class Replay:
                 self.original.attempt,
                 reason,
                 datetime.now(UTC),
-                component=f"{field} {now[field]['name']}",
-                before=then[field]["sha256"],
-                after=now[field]["sha256"],
+                component=component,
+                before=before,
+                after=after,
             )
-            for field in then.keys() & now.keys()
-            if _has_changed(then[field], now[field])
+            for component, before, after in changed_sources(self.original.sources, self.sources)
         ]
 
 
-def find_original(store: Store, prefix: str) -> Original:
-    """The newest result of the one cell whose key begins with `prefix`. Raises ReplayError."""
+def name_of(key: str, edition: int) -> str:
+    """What `find_original` understands."""
+    return f"{key}.{edition}" if edition else key
+
+
+def find_original(store: Store, wanted: str) -> Original:
+    """A result of the one cell whose key begins with `wanted`: the newest, or that of an edition.
+
+    Args:
+        wanted: the first digits of a key, and after a dot the edition if not the newest is meant.
+
+    Raises:
+        ReplayError: no such result, or more than one such cell.
+    """
+    prefix, dot, edition = wanted.lower().partition(".")
     rows = store.rows(
         f"select {FACTS} from results where starts_with(key, $1) order by key, edition desc",
-        [prefix.lower()],
+        [prefix],
     )
-    keys = sorted({row[0] for row in rows})
-    if not rows:
+    found = [Original(*row) for row in rows]
+    keys = list(dict.fromkeys(original.key for original in found))
+    if not found:
         raise ReplayError(f"no result of a cell whose key begins with {prefix}")
     if len(keys) > 1:
         listed = ", ".join(key[:16] for key in keys[:4])
         raise ReplayError(f"{len(keys)} cells have a key that begins with {prefix}: {listed} …")
-    return Original(*rows[0])
+    chosen = [original for original in found if not dot or str(original.edition) == edition]
+    if not chosen:
+        editions = ", ".join(str(original.edition) for original in found)
+        raise ReplayError(f"cell {keys[0][:16]} has no edition {edition}; there are {editions}")
+    return chosen[0]
 
 
 def replay(
@@ -147,7 +180,7 @@ def replay(
         len(found),
         tuple(_differences(stored, [asdict(record) for record in found])),
         sources_text(config, edited),
-        tuple(_conditions(original)),
+        (*_conditions(original), *_data_conditions(original, config, data_root)),
     )
 
 
@@ -197,6 +230,8 @@ def _conditions(original: Original) -> Iterator[str]:
 
     if original.was_stacked:
         yield f"it was trained in a stack of {original.stack_size}, and alone here"
+    if original.device not in (ON_CPU, here := _device_name()):
+        yield f"it was trained on {original.device}, and here on {here}"
     if original.num_threads is None:
         yield "its number of threads is not recorded; one is used here"
     then, now = json.loads(original.packages), json.loads(package_versions())
@@ -205,18 +240,30 @@ def _conditions(original: Original) -> Iterator[str]:
             yield f"{name} was {then[name]}, is {now[name]}"
 
 
-def _has_changed(then: Mapping[str, str | None], now: Mapping[str, str | None]) -> bool:
-    committed = then["origin"] == now["origin"] == BUILT_IN
-    digests = then["sha256"], now["sha256"]
-    return None not in digests and digests[0] != digests[1] and not committed
+def _data_conditions(original: Original, config: TrainingConfig, data_root: Path) -> Iterator[str]:
+    """Which data are not those of the result, as far as both are known."""
+    here = data_digests(config.dataset, data_root)
+    if here is None:
+        return
+    if original.train_data_sha256 not in (None, here.train):
+        yield "the training data are not those of the result"
+    if original.test_data_sha256 not in (None, here.test):
+        yield "the test data are not those of the result"
+
+
+def _device_name() -> str:
+    import torch
+
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else ON_CPU
 
 
 def replay_lines(found: Replay) -> Iterator[str]:
     """What a replay found, and what follows from it."""
     config = json.loads(found.original.config)
     yield (
-        f"cell {found.original.key[:16]} ({config['loss']['name']} on {config['dataset']['name']}, "
-        f"seed {config['seed']}): {found.num_epochs} of {config['epochs']} epochs trained again"
+        f"cell {found.original.short_name} ({config['loss']['name']} on "
+        f"{config['dataset']['name']}, seed {config['seed']}): {found.num_epochs} of "
+        f"{config['epochs']} epochs trained again"
     )
     yield from (f"  {condition}" for condition in found.conditions)
     if found.is_equal:
@@ -224,6 +271,8 @@ def replay_lines(found: Replay) -> Iterator[str]:
     for one in found.differences:
         size = "" if one.largest is None else f", by up to {one.largest:.3g}"
         yield f"  {one.metric} differs from epoch {one.epoch} on ({one.then} → {one.now}){size}"
+    if found.differences and found.conditions:
+        yield "  this does not say that the code gives other numbers: it was computed otherwise"
     for decision in found.decisions():
         yield (
             f"  the code of {decision.component} as it is here stands for the code of this "

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from storage.store import Store
 
 SHOWN_REASONS = 10
-EXAMPLE_QUERY = "select loss, noise_rate, avg(test_accuracy) from cells group by all"
 
 
 def plan_lines(plan: Plan) -> Iterator[str]:
@@ -46,6 +45,7 @@ def launch_lines(
     ended: LaunchReport, study: Path, store: Path, pages: Sequence[Path]
 ) -> Iterator[str]:
     """What a launch left undone, where its results are and what to type next."""
+    from orchestrator.hint import example_query
     from storage.standing import Standing
 
     at = "" if store == Path("results") else f" --store {store}"
@@ -60,7 +60,7 @@ def launch_lines(
     yield f"results  {store} (Parquet, one row a cell)"
     yield from (f"report   {page}" for page in pages)
     yield "next     " + f"orchestrator report {study}{at} --format latex"
-    yield "         " + f'orchestrator sql{at} "{EXAMPLE_QUERY}"'
+    yield "         " + f'orchestrator sql{at} "{example_query(ended.plan.planned)}"'
     yield "         " + f"orchestrator launch {study}{at} seeds=5"
 
 

@@ -1,4 +1,4 @@
-"""The verbs that train nothing, as lines of text: calibrate, check-loss, theory.
+"""The verbs that train nothing, as text: calibrate, check-loss, check-architecture, theory.
 
 Turns the values of `trainables.early_learning`, `calibration` and `contracts` into columns beside
 the published numbers. Prints nothing.
@@ -97,16 +97,24 @@ def calibration_curves(found: Calibration) -> list[ErrorCurve]:
 
 def check_lines(loss: Choice, findings: Sequence[Finding]) -> Iterator[str]:
     """What was found about a loss, and how strongly it pulls at first beside CE and MAE."""
-    words = {True: "ok", False: "FAILED", None: "-"}
     yield described(LOSSES.resolve(loss))
     yield ""
+    yield from finding_lines(findings)
+    yield ""
+    yield "Average backpropagation error ⟨δ_k⟩(0) at initialisation"
+    try:
+        yield from error_lines([loss, *map(Choice, YARDSTICKS)], (10, 100, 1000))
+    except Exception as error:  # noqa: BLE001 - a plug-in may raise anything
+        yield f"raised {type(error).__name__}: {error}"
+
+
+def finding_lines(findings: Sequence[Finding]) -> Iterator[str]:
+    """A row a property."""
+    words = {True: "ok", False: "FAILED", None: "-"}
     yield from columns(
         ("property", "", "seen"),
         [(item.name, words[item.passed], item.detail) for item in findings],
     )
-    yield ""
-    yield "Average backpropagation error ⟨δ_k⟩(0) at initialisation"
-    yield from error_lines([loss, *map(Choice, YARDSTICKS)], (10, 100, 1000))
 
 
 def theory_lines(class_counts: Sequence[int]) -> Iterator[str]:

@@ -34,6 +34,7 @@ INTERRUPTED = "interrupted"
 """Reported when a drain stopped the cell at a checkpoint; not an outcome, the cell is still due."""
 
 HANG_EXIT_CODE = 70
+UNCLEAN_EXIT_CODE = 71
 HANG_GRACE_SECONDS = 30.0
 """For noting a hang in the store, which may be what hangs."""
 
@@ -46,14 +47,19 @@ class Ended:
         key: of the cell.
         outcome: as in the store, or INTERRUPTED.
         conflicts: curve columns that differ from a result landed before.
-        error_class, error_trace: of a failure.
+        error_class, error_message, error_trace: of a failure.
     """
 
     key: str
     outcome: str
     conflicts: tuple[str, ...] = ()
     error_class: str | None = None
+    error_message: str | None = None
     error_trace: str | None = None
+
+
+SPOILED = ("contradiction", "global_state")
+"""Failures whose checkpoints hold what should not have been trained."""
 
 
 class Listener:
@@ -65,6 +71,9 @@ class Listener:
     def waits_for_room(self, reason: str) -> None:
         """A result cannot be written because the disk is full."""
 
+    def note(self, text: str) -> None:
+        """Something was put right that its author should know of."""
+
 
 def checkpoint_path(store: Path, key: str) -> Path:
     """Where the mid-cell checkpoint of a cell lies."""
@@ -75,6 +84,10 @@ def run_trial(parameters: dict[str, Any]) -> dict[str, Any]:
     """Tune's trainable: run the cells in `parameters` and report how each ended."""
     from ray import tune
 
+    from trainables.process import return_to_clean_state
+
+    if return_to_clean_state():
+        os._exit(UNCLEAN_EXIT_CODE)
     settings = LaunchSettings(**parameters["settings"])
     tasks = [Task(**task) for task in parameters["tasks"]]
     ended = run_cells(tasks, settings, _Heartbeat(tune.report, settings.report_seconds))
@@ -88,8 +101,8 @@ def run_cells(
 ) -> list[Ended]:
     """Train cells as one stack and land an attempt for each.
 
-    A stack must not decide the fate of its members: if it fails, its halves are tried.
-
+    A stack must not decide the fate of its members: if it fails, its halves are tried; if it cannot
+    be one, each of them.
     """
     listener = listener or Listener()
     started = datetime.now(UTC)
@@ -108,22 +121,35 @@ def run_cells(
         return [Ended(task.key, INTERRUPTED) for task in tasks]
     if len(tasks) == 1:
         return [_land_failure(tasks[0], outcome, settings, started, listener)]
+    parts = _parts(tasks, outcome, listener)
+    return [ended for part in parts for ended in run_cells(part, settings, listener)]
+
+
+def _parts(tasks: Sequence[Task], error: Exception, listener: Listener) -> Sequence[Sequence[Task]]:
+    """What a stack that gave no result is cut into."""
+    from trainables.stacking import StackError
+
+    if isinstance(error, StackError):
+        listener.note(f"{error}; its cells are trained alone")
+        return [[task] for task in tasks]
     half = len(tasks) // 2
-    return [
-        *run_cells(tasks[:half], settings, listener),
-        *run_cells(tasks[half:], settings, listener),
-    ]
+    return tasks[:half], tasks[half:]
 
 
 def _train(
     tasks: Sequence[Task], settings: LaunchSettings, listener: Listener
 ) -> list[TrainingResult] | Exception | None:
-    """Results, the error that prevented them, or None after an interruption."""
+    """Results, the error that prevented them, or None after an interruption.
+
+    A cell whose process is not the clean one is not trained there: it is still due.
+    """
     import torch
 
-    from trainables.process import set_up_process
+    from trainables.process import return_to_clean_state, set_up_process
     from trainables.train import TrainingInterrupted, train_stack
 
+    if return_to_clean_state():
+        return None
     set_up_process(settings.threads)
     watchdog = Watchdog(
         lambda seconds: _end_hanging(tasks, settings, seconds),
@@ -150,6 +176,7 @@ def _train(
                 checkpoint_seconds=settings.checkpoint_seconds,
                 on_epoch=epoch_ended,
                 should_stop=should_stop,
+                on_note=listener.note,
             )
     except TrainingInterrupted:
         return None
@@ -177,12 +204,17 @@ def _land_result(
 def _land_failure(
     task: Task, error: Exception, settings: LaunchSettings, started: datetime, listener: Listener
 ) -> Ended:
+    from trainables.checkpoint import discard
+
     attempt = failed_attempt(task, settings, started, error)
     _land(settings, attempt, listener)
+    if attempt.error_class in SPOILED:
+        discard(checkpoint_path(Path(settings.store), task.key))
     return Ended(
         task.key,
         attempt.outcome,
         error_class=attempt.error_class,
+        error_message=attempt.error_message,
         error_trace=attempt.error_trace,
     )
 
@@ -227,3 +259,6 @@ class _Heartbeat(Listener):
 
     def waits_for_room(self, reason: str) -> None:
         self._report({"waiting": reason})
+
+    def note(self, text: str) -> None:
+        self._report({"note": text})

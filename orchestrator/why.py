@@ -20,7 +20,7 @@ from storage.conflicts import Conflict
 from storage.decisions import Decision
 from storage.reporting.table import Header, place_of
 from storage.schema import Outcome
-from storage.standing import Known, Moved, Result, Verdict, differences, judge
+from storage.standing import Known, Moved, Result, Verdict, component_words, differences, judge
 from storage.store import Store
 
 
@@ -249,8 +249,9 @@ def _components(
     for field, then in json.loads(sources or "{}").items():
         digests = then["sha256"], now.get(field, {}).get("sha256")
         sameness = _same(*digests)
-        if sameness is Sameness.CHANGED and f"{field} {then['name']}" not in changed:
-            is_accepted = digests in known.accepted
+        component = component_words(field, then["name"])
+        if sameness is Sameness.CHANGED and component not in changed:
+            is_accepted = (component, *digests) in known.accepted
             sameness = Sameness.ACCEPTED if is_accepted else Sameness.OTHER_COMMIT
         yield Component(field, then["name"], then["origin"], then["sha256"], sameness)
 

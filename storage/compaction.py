@@ -29,6 +29,7 @@ from storage.opening import (
     open_segments,
     segment_curves,
 )
+from storage.probe import check_location
 from storage.reader import Damage, Reader, conform, stack
 from storage.reading import landed_rows, not_compacted
 from storage.schema import (
@@ -78,6 +79,7 @@ def mend(root: Path | str) -> Compaction:
 
 
 def _locked(root: Path, work: Callable[[_Compactor], Compaction]) -> Compaction:
+    check_location(root)
     if not (root / ATTEMPTS).is_dir() and not (root / SEGMENTS).is_dir():
         return Compaction()
     make_folder(root / SEGMENTS)
@@ -109,24 +111,33 @@ class _Compactor:
         self._aside: set[Path] = set()
 
     def mend(self) -> Compaction:
-        for opened in self._live:
-            check_segment(self._reader, opened)
-        return self.run()
+        try:
+            for opened in self._live:
+                check_segment(self._reader, opened)
+            return self._run()
+        finally:
+            self._close()
 
     def run(self) -> Compaction:
+        try:
+            return self._run()
+        finally:
+            self._close()
+
+    def _run(self) -> Compaction:
         for folder in (ATTEMPTS, SEGMENTS):
             sweep_temporaries(self._root / folder)
         paths = files_in(self._root / ATTEMPTS)
         if self._reader.damaged:
             self._switch()  # the pointer named what is not there
-        try:
-            num_absorbed = sum(self._absorb(chunk) for chunk in _chunks(paths, CHUNK_ROWS))
-            self._write_damaged_anew()
-            self._remove_orphans()
-        finally:
-            for opened in self._live:
-                opened.close()
+        num_absorbed = sum(self._absorb(chunk) for chunk in _chunks(paths, CHUNK_ROWS))
+        self._write_damaged_anew()
+        self._remove_orphans()
         return Compaction(num_absorbed, len(self._live), tuple(self._reader.damaged))
+
+    def _close(self) -> None:
+        for opened in self._live:
+            opened.close()
 
     def _absorb(self, paths: Sequence[Path]) -> int:
         """Put one chunk of small files, and small segments that fit in, into a new segment."""
@@ -160,11 +171,11 @@ class _Compactor:
             segment = _write(self._root, rows)
             kept.append(open_segment(self._reader, segment))  # read back before inputs go
         self._live = kept
-        self._switch()
         for opened in former:
             if self._is_damaged(opened):
                 self._aside |= set(opened.segment.paths(self._root))
             opened.close()
+        self._switch()
 
     def _rows(self, opened: OpenSegment) -> _Rows:
         return _Rows(opened.attempts, segment_curves(self._reader, opened))

@@ -33,7 +33,7 @@ class Decision:
             `after` gives the numbers of the code with digest `before`.
         key: of the cell.
         attempt: the result.
-        component: field of the component, for `accept`.
+        component: field and name of the component, for `accept`.
         before, after: digests of its code, for `accept`.
         reason: in words.
         decided_at: when.
@@ -67,11 +67,14 @@ def redone(decisions: Iterable[Decision]) -> dict[str, str]:
     return {one.attempt: one.reason for one in decisions if one.kind == "redo"}
 
 
-def accepted(decisions: Iterable[Decision]) -> frozenset[tuple[str, str]]:
-    """Pairs of digests of code that give the same numbers, both ways round and through others."""
-    groups: dict[str, set[str]] = {}
+def accepted(decisions: Iterable[Decision]) -> frozenset[tuple[str, str, str]]:
+    """Component and two digests of its code that give the same numbers, both ways round and through
+    others.
+    """
+    groups: dict[tuple[str, str], set[str]] = {}
     for one in decisions:
-        if one.kind == "accept" and one.before and one.after:
-            joined = groups.get(one.before, {one.before}) | groups.get(one.after, {one.after})
-            groups |= dict.fromkeys(joined, joined)
-    return frozenset((a, b) for a, group in groups.items() for b in group if a != b)
+        if one.kind == "accept" and one.component and one.before and one.after:
+            pair = [(one.component, digest) for digest in (one.before, one.after)]
+            joined = set().union(*(groups.get(place, {place[1]}) for place in pair))
+            groups |= {(one.component, digest): joined for digest in joined}
+    return frozenset((c, a, b) for (c, a), group in groups.items() for b in group if a != b)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -15,6 +15,7 @@ from storage.schema import SETTINGS, TEXT, VIEWS, WHOLE, Outcome
 from storage.standing import Failures, Known, Result, judge
 
 RESULT_FIELDS = tuple(item.name for item in fields(Result) if item.name != "redo")
+ATTEMPT = RESULT_FIELDS.index("attempt")
 FAILURE_FIELDS = ("key", "committed_at", "attempt", "error_class", "error_message")
 
 AXES_HELD_ELSEWHERE = {
@@ -28,6 +29,15 @@ AXES_HELD_ELSEWHERE = {
     "batch_size",
 }
 """Axes that `runs` shows in a column of the settings, or as the label."""
+
+NULL = "null"
+"""How a study writes that an axis has no value."""
+
+KINDS = {
+    "double": re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.ASCII | re.IGNORECASE),
+    "boolean": re.compile("true|false"),
+}
+"""SQL type of a column → the form of its values; all others are text."""
 
 STANDING = pa.schema(
     [
@@ -50,12 +60,15 @@ def read_known(attempts: Iterable[pa.Table], decisions: Iterable[Decision]) -> K
     results: dict[str, list[Result]] = {}
     failed: dict[str, list[dict[str, Any]]] = {}
     is_redone = redone(decisions)
+    revisions: dict[str, str] = {}
     for table in attempts:
         is_failed = pc.equal(table["outcome"], Outcome.FAILED.value)
-        for row in _rows(table.filter(pc.invert(is_failed)), RESULT_FIELDS):
-            row |= {"edition": row["edition"] or 0, "redo": is_redone.get(row["attempt"])}
-            results.setdefault(row["key"], []).append(Result(**row))
-        for row in _rows(table.filter(is_failed), FAILURE_FIELDS):
+        for values in _rows(table, pc.invert(is_failed), RESULT_FIELDS):
+            result = Result(*(*values, is_redone.get(values[ATTEMPT])))
+            results.setdefault(result.key, []).append(result)
+            revisions[result.base_key] = result.revisions
+        for values in _rows(table, is_failed, FAILURE_FIELDS):
+            row = dict(zip(FAILURE_FIELDS, values, strict=True))
             failed.setdefault(row["key"], []).append(row)
     newest_first = {
         key: tuple(sorted(found, key=lambda result: -result.edition))
@@ -64,13 +77,25 @@ def read_known(attempts: Iterable[pa.Table], decisions: Iterable[Decision]) -> K
     return Known(
         newest_first,
         {key: _failures(rows) for key, rows in failed.items()},
-        {found[0].base_key: found[0].revisions for found in newest_first.values()},
+        revisions,
         accepted(decisions),
     )
 
 
-def _rows(table: pa.Table, names: Sequence[str]) -> list[dict[str, Any]]:
-    return table.select(list(names)).to_pylist() if len(table) else []
+def _rows(table: pa.Table, mask: Any, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    """Values of the columns `names` in the rows of `mask`, the oldest first.
+
+    Column by column: a mapping for each row takes longer.
+    """
+    chosen = table.select([*dict.fromkeys((*names, "committed_at"))]).filter(mask)
+    if not len(chosen):
+        return iter(())
+    ordered = chosen.sort_by("committed_at")
+    columns = [ordered[name] for name in names]
+    filled = (
+        pc.fill_null(c, 0) if n == "edition" else c for n, c in zip(names, columns, strict=True)
+    )
+    return zip(*(column.to_pylist() for column in filled), strict=True)
 
 
 def _failures(rows: Sequence[dict[str, Any]]) -> Failures:
@@ -111,32 +136,41 @@ class StandingStream:
 def axes_columns(planned: pa.Table) -> str:
     """The select list of `runs` for the axes that no other column holds, each after a comma.
 
-    A name is that of the axis with `_` for each dot; a column whose values are all numbers is one.
+    A column whose values are all numbers, or all true or false, is one of these.
     """
     if not len(planned):
         return ""
     maps = pa.concat_arrays(planned["axes"].chunks)
     keys, items = maps.keys, maps.items
-    taken = {column.name for column in VIEWS["runs"]}
     text = ""
-    for axis in sorted(set(pc.unique(keys).to_pylist()) - AXES_HELD_ELSEWHERE):
-        name = re.sub(r"\W+", "_", axis).strip("_")
-        name = f"axis_{name}" if name in taken else name
-        taken.add(name)
+    for axis, name in axis_names(pc.unique(keys).to_pylist()).items():
         value = f"axes[{_quoted(axis, chr(39))}]"
-        numbers = pc.unique(items.filter(pc.equal(keys, axis))).to_pylist()
-        if all(_is_number(number) for number in numbers):
-            value = f"try_cast({value} as double)"
+        values = set(pc.unique(items.filter(pc.equal(keys, axis))).to_pylist()) - {NULL}
+        if kind := next((kind for kind, form in KINDS.items() if _all_match(form, values)), None):
+            value = f"try_cast({value} as {kind})"
         text += f",\n    {value} as {_quoted(name, chr(34))}"
     return text
 
 
-def _is_number(text: str | None) -> bool:
-    try:
-        float(text or "nan")
-    except ValueError:
-        return False
-    return True
+def axis_names(axes: Iterable[str]) -> dict[str, str]:
+    """Axis → its column in `runs`, for those that no other column holds.
+
+    A name is that of the axis with `_` for each dot. SQL knows no capitals, and neither two columns
+    of a name.
+    """
+    taken = {column.name for column in VIEWS["runs"]}
+    found = {}
+    for axis in sorted(set(axes) - AXES_HELD_ELSEWHERE):
+        name = re.sub(r"\W+", "_", axis).strip("_") or "axis"
+        while name.casefold() in taken:
+            name = f"axis_{name}"
+        taken.add(name.casefold())
+        found[axis] = name
+    return found
+
+
+def _all_match(form: re.Pattern[str], values: set[str | None]) -> bool:
+    return bool(values) and all(form.fullmatch(value or "") for value in values)
 
 
 def _quoted(text: str, mark: str) -> str:

@@ -20,6 +20,8 @@ PICKS = "picks"
 DECISIONS = "decisions"
 CONFLICTS = "conflicts"
 QUARANTINE = "quarantine"
+FOLDERS = (ATTEMPTS, SEGMENTS, STUDIES, PICKS, CONFLICTS, DECISIONS)
+"""A folder that has one of these is a store."""
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
 KEY = re.compile(r"[0-9a-f]{64}")

@@ -24,14 +24,14 @@ from storage.content import KeyOf, problem_of
 from storage.durable import LandingError
 from storage.durable import replace as write_over
 from storage.landing import has_result, keep_conflict, land_attempt
-from storage.layout import ATTEMPTS, CONFLICTS, PICKS, SEGMENTS, STUDIES, conflict_path
+from storage.layout import FOLDERS, conflict_path
+from storage.probe import check_location
 from storage.reading import Attempts, Damage, Reader, whole_rows
 from storage.record_merging import Refusal, StudyDifference, take_records
 from storage.schema import CURVES, SCALARS, Outcome
 from storage.store import Store
 
 MANIFEST = "manifest.json"
-FOLDERS = (ATTEMPTS, SEGMENTS, STUDIES, PICKS, CONFLICTS)
 
 
 class BundleError(Exception):
@@ -80,6 +80,8 @@ def merge(target: Path, others: Sequence[Path], key_of: KeyOf | None = None) -> 
         BundleError: one of `others` is no store, or a bundle that is not as it was exported.
         LandingError: `target` cannot be written.
     """
+    for store in (target, *others):
+        check_location(store)
     for other in others:
         if not any((other / folder).is_dir() for folder in FOLDERS):
             raise BundleError(f"{other} is no results store")
@@ -106,6 +108,7 @@ def export(source: Path, target: Path) -> Merge:
         BundleError: `target` is not empty, or `source` no store.
         LandingError: `target` cannot be written.
     """
+    check_location(target)
     if target.exists() and any(target.iterdir()):
         raise BundleError(f"{target} is not empty")
     done = merge(target, [source])
@@ -195,8 +198,7 @@ def _rows(reader: Reader) -> Iterator[dict[str, Any]]:
     try:
         yield from _in_batches(attempts.landed)
         for opened in attempts.segments:
-            if (table := whole_rows(reader, opened)) is not None:
-                yield from _in_batches(table)
+            yield from _in_batches(whole_rows(reader, opened))
     finally:
         attempts.close()
 

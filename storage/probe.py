@@ -7,23 +7,38 @@ when its name is taken, and a rename that replaces; and what one process wrote, 
 from __future__ import annotations
 
 import os
+import re
 import uuid
 from pathlib import Path
 
 from storage.durable import LandingError, sync_folder
+from storage.layout import FOLDERS
 
-SCHEMES = ("s3://", "gs://", "az://", "abfs://", "hdfs://", "http://", "https://")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+"""How an address begins; a path swallows its second slash."""
 
 
 def check_location(store: Path | str) -> None:
-    """Raises LandingError for an address where a folder is needed."""
-    text = str(store)
-    # A path swallows the second slash of an address.
-    if any(text.startswith((scheme, scheme[:-1])) for scheme in SCHEMES):
+    """Raises LandingError for an address or a file where a folder is needed; it may be absent."""
+    if _SCHEME.match(str(store)):
+        address = re.sub(":/+", "://", str(store), count=1)
         raise LandingError(
-            f"{text}: a store is a folder, since a result is put in place by a hard link, which "
+            f"{address}: a store is a folder, since a result is put in place by a hard link, which "
             "object stores lack; use a folder that all machines share, and copy it afterwards"
         )
+    for folder in (Path(store), *Path(store).parents):
+        if folder.is_file():
+            raise LandingError(f"{store} cannot be a store: {folder} is a file, not a folder")
+
+
+def check_store(store: Path | str) -> None:
+    """Raises LandingError unless a store is there."""
+    check_location(store)
+    root = Path(store)
+    if not root.is_dir():
+        raise LandingError(f"{store}: there is no store here; a launch makes one")
+    if not any((root / folder).is_dir() for folder in FOLDERS):
+        raise LandingError(f"{store} is a folder but no store: it has none of {', '.join(FOLDERS)}")
 
 
 def check_folder(root: Path) -> Path:

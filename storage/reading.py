@@ -31,7 +31,7 @@ from storage.schema import (
     segment_attempts_schema,
     segment_curves_schema,
 )
-from storage.screening import refused_curves, refused_facts
+from storage.screening import refused_curves, refused_facts, whole_numbers
 
 __all__ = [
     "Attempts",
@@ -134,13 +134,15 @@ def _without_refused(
     What a newer version wrote is left where it is: its rules may be others.
     """
     refused = refused_curves(landed, landed) | refused_facts(landed)
+    if not refused:
+        return paths, landed
     for place, problem in refused.items():
         if paths[place] in reader.newer:
             reader.report(Damage(paths[place], problem, None, num_lost=1))
         else:
             reader.set_aside(paths[place], problem)
     kept = [place for place in range(len(paths)) if place not in refused]
-    return [paths[place] for place in kept], landed.take(kept) if refused else landed
+    return [paths[place] for place in kept], landed.take(whole_numbers(kept))
 
 
 def _sound_tables(

@@ -48,6 +48,8 @@ _VIEW = Path(__file__).parent / "views" / "plain_rows.sql"
 
 def refused_facts(attempts: pa.Table) -> dict[int, str]:
     """Place of each attempt that contradicts itself, curves apart → what is wrong with it."""
+    if not len(attempts):
+        return {}
     facts = _without_times(attempts.select([column.name for column in SCALARS]))
     suspects = range(len(facts)) if len(facts) < MANY else sorted(_suspects(facts))
     rows = facts.take(whole_numbers(suspects)).to_pylist()
@@ -60,6 +62,8 @@ def refused_curves(attempts: pa.Table, curves: pa.Table) -> dict[int, str]:
     Args:
         curves: of these attempts, in the same order; null where they are lost.
     """
+    if not len(attempts):
+        return {}
     suspects = sorted(_curve_suspects(attempts, curves))
     lists = curves.select(CURVE_NAMES).take(whole_numbers(suspects)).to_pylist()
     facts = attempts.select(["outcome", "num_epochs"]).take(whole_numbers(suspects))

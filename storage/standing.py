@@ -9,9 +9,10 @@ makes a result stale, and it is told. Values in, values out; words are made by w
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from storage.schema import Outcome
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 BUILT_IN = "built-in"
 """Origin of committed code of this project: its revision speaks for it, held by golden runs."""
+
+ENGINE = "engine"
+"""Field of the code that all runs share."""
 
 
 class Standing(StrEnum):
@@ -102,8 +106,9 @@ class Failures:
         return f"{self.number} failed {tries}: {self.error_message or self.error_class}"
 
 
-Accepted = frozenset[tuple[str, str]]
-"""Pairs of source digests that a replay has shown to give the same numbers, both ways round."""
+Accepted = frozenset[tuple[str, str, str]]
+"""Component and two digests of its code that a replay has shown to give the same numbers, both ways
+round. A file may hold several components, and a replay proves something of one."""
 
 
 @dataclass(frozen=True)
@@ -172,12 +177,19 @@ def judge(cell: PlannedCell, known: Known) -> Verdict:
         if not any(differences(cell, result, known.accepted)):
             return Verdict(Standing.DONE, result=result, unknown=_unknown(cell, result))
     if results:
-        return Verdict(Standing.STALE, tuple(differences(cell, results[0], known.accepted)))
+        return Verdict(Standing.STALE, _reasons(cell, results, known.accepted))
     if failures := known.failures.get(cell.key):
         return Verdict(Standing.FAILED, failures=failures)
     if former := known.revisions.get(cell.base_key or ""):
         return Verdict(Standing.STALE, tuple(_other_revisions(former, cell.revisions)))
     return Verdict(Standing.NEW)
+
+
+def _reasons(cell: PlannedCell, results: Sequence[Result], accepted: Accepted) -> tuple[Moved, ...]:
+    """Why no result answers: a decision against one that would, or how the newest differs."""
+    found = [tuple(differences(cell, result, accepted)) for result in results]
+    decided = (moved for moved in found if all(one.kind == "redo" for one in moved))
+    return next(decided, found[0])
 
 
 def differences(cell: PlannedCell, result: Result, accepted: Accepted) -> Iterator[Moved]:
@@ -197,7 +209,7 @@ def differences(cell: PlannedCell, result: Result, accepted: Accepted) -> Iterat
 def config_differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Moved]:
     """Fields whose values differ. A field that only one side has is newer than the other side."""
     left, right = flat(before), flat(after)
-    for name in sorted(left.keys() & right.keys()):
+    for name in (name for name in left if name in right):
         if left[name] != right[name]:
             yield Moved("config", name, _text(left[name]), _text(right[name]))
 
@@ -225,20 +237,45 @@ def source_differences(
     """Components whose code differs. Committed code of this project is known by its revision."""
     if before is None or after is None:
         return
-    left, right = json.loads(before), json.loads(after)
+    for component, old, new in changed_sources(before, after):
+        if (component, old, new) not in accepted:
+            yield Moved("source", component, old, new)
+
+
+@cache
+def changed_sources(before: str, after: str) -> tuple[tuple[str, str, str], ...]:
+    """Component, digest before and digest after, where code that is known to differ may matter."""
+    return tuple(_changed_sources(json.loads(before), json.loads(after)))
+
+
+def _changed_sources(
+    left: Mapping[str, Any], right: Mapping[str, Any]
+) -> Iterator[tuple[str, str, str]]:
     for name in sorted(left.keys() & right.keys()):
         old, new = left[name], right[name]
         committed = old["origin"] == new["origin"] == BUILT_IN
         digests = old["sha256"], new["sha256"]
-        is_known = None not in digests
-        if is_known and digests[0] != digests[1] and not committed and digests not in accepted:
-            yield Moved("source", f"{name} {new['name']}", digests[0], digests[1])
+        if None not in digests and digests[0] != digests[1] and not committed:
+            yield component_words(name, new["name"]), *digests
+
+
+def component_words(field: str, name: str) -> str:
+    """`loss my_loss`; the same for every place of a list, and the shared code by its one name."""
+    return "the engine" if field == ENGINE else f"{field.partition('[')[0]} {name}"
 
 
 def _unknown(cell: PlannedCell, result: Result) -> tuple[str, ...]:
-    code = cell.sources is None or result.sources is None
-    data = cell.train_data_sha256 is None or result.train_data_sha256 is None
+    """What of the two cannot be compared."""
+    splits = ("train_data_sha256", "test_data_sha256")
+    data = any(None in (getattr(cell, name), getattr(result, name)) for name in splits)
+    code = not (_is_whole(cell.sources) and _is_whole(result.sources))
     return (*(("code",) if code else ()), *(("data",) if data else ()))
+
+
+@cache
+def _is_whole(sources: str | None) -> bool:
+    """Whether the code of every component is known."""
+    return sources is not None and all(one["sha256"] for one in json.loads(sources).values())
 
 
 def _other_revisions(before: str, after: str | None) -> Iterator[Moved]:

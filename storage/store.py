@@ -26,6 +26,7 @@ from storage.decisions import read_decisions
 from storage.history import History
 from storage.known import StandingStream, axes_columns, read_known
 from storage.layout import DECISIONS, PICKS, STUDIES, files_in
+from storage.probe import check_location
 from storage.reading import Attempts, CurveStream, Damage, Reader, stack
 from storage.records import (
     pick_records,
@@ -86,9 +87,12 @@ class Store:
     Args:
         root: folder of the store.
         read_only: leave damaged files where they are instead of setting them aside.
+
+    Raises LandingError for an address or a file where a folder is needed.
     """
 
     def __init__(self, root: Path | str, *, read_only: bool = False) -> None:
+        check_location(root)
         self.root = Path(root)
         self._reader = Reader(self.root, read_only)
         self._attempts = Attempts(self._reader)
@@ -104,7 +108,7 @@ class Store:
 
     @property
     def damaged(self) -> tuple[Damage, ...]:
-        """Files that were not served; their cells count as missing. Curves are met on first use."""
+        """What was not served, and what it costs. Damaged curves are met on first use."""
         return tuple(self._reader.damaged)
 
     @property

@@ -160,14 +160,19 @@ def _component_source(field: str, name: str, edited: frozenset[str]) -> Componen
     component = REGISTRIES[field].component(name)
     if is_plug_in(component.modules):
         return ComponentSource(name, "plug-in", component.code)
-    return built_in_source(name, component.modules, edited)
+    return built_in_source(name, component.modules, _parts(), edited)
+
+
+@cache
+def _parts() -> frozenset[str]:
+    """Modules of this package that register components."""
+    return frozenset().union(*(registry.built_in_modules for registry in REGISTRIES.values()))
 
 
 @cache
 def engine_source(edited: frozenset[str]) -> ComponentSource:
     """All modules of this package that register no component."""
-    parts = set().union(*(registry.built_in_modules for registry in REGISTRIES.values()))
-    return shared_source(ENGINE, parts, edited)
+    return shared_source(ENGINE, _parts(), edited)
 
 
 def is_built_in(config: TrainingConfig) -> bool:

@@ -9,16 +9,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 
+from trainables.global_random import generators_set_back, torch_generators
 from trainables.host_reads import HostReads
+from trainables.process_state import ProcessState
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from trainables.losses import Loss
+
+T = TypeVar("T")
 
 SEED = 1
 CLASS_COUNTS = (2, 10, 100, 1000)
@@ -44,13 +48,34 @@ class Finding:
 Outcome = tuple[bool | None, str]
 
 
-def check_loss(loss: Loss) -> tuple[Finding, ...]:
+def check_loss(loss: Loss, before: ProcessState | None = None) -> tuple[Finding, ...]:
     """Every property, tried on seeded random logits. An exception of the loss is a failed finding.
 
     Args:
         loss: logits [N, K] of any float dtype, labels int64 [N] → [N].
+        before: what the process was like before the file of the loss was imported; None if that
+            is not known. The process is brought back to it.
     """
-    return tuple(_tried(check, loss) for check in CHECKS)
+    before = before or ProcessState.now()
+    with generators_set_back("cpu"):
+        generators = torch_generators("cpu")
+        findings = [tried(check, loss) for check in CHECKS]
+        draws = not torch.equal(generators[0], torch_generators("cpu")[0])
+    return *findings, global_state_finding(before, draws=draws)
+
+
+def global_state_finding(before: ProcessState, *, draws: bool) -> Finding:
+    """What a component did to the process, undone.
+
+    Args:
+        draws: whether it drew from torch's global generator.
+    """
+    seen = [change.text for change in before.changes()]
+    before.restore()
+    if draws:
+        seen.append("the state of torch's global random numbers")
+    name = "It leaves torch's global state as it is, when imported and when called"
+    return Finding(name, not seen, f"changes {'; '.join(seen)}" if seen else "nothing has changed")
 
 
 def _shape(loss: Loss) -> Outcome:
@@ -62,6 +87,22 @@ def _shape(loss: Loss) -> Outcome:
         if values.shape != labels.shape or values.dtype != logits.dtype:
             wrong.append(f"K = {classes}: {list(values.shape)} {values.dtype}")
     return not wrong, "; ".join(wrong) or "shape [N], float32"
+
+
+def _arguments(loss: Loss) -> Outcome:
+    """It does not write into its arguments"""
+    written = set()
+    for classes in CLASS_COUNTS:
+        logits, labels = _samples(classes)
+        # Not the leaf itself: autograd has its own words for a write into one.
+        inputs = logits.clone().requires_grad_().clone()
+        given = labels.clone()
+        loss(inputs, given)
+        if not torch.equal(inputs.detach(), logits):
+            written.add("its logits")
+        if not torch.equal(given, labels):
+            written.add("its labels")
+    return not written, f"writes into {' and '.join(sorted(written))}" if written else "unchanged"
 
 
 def _independence(loss: Loss) -> Outcome:
@@ -146,6 +187,7 @@ def _recording(loss: Loss) -> Outcome:
 
 CHECKS: tuple[Callable[[Loss], Outcome], ...] = (
     _shape,
+    _arguments,
     _independence,
     _gradient,
     _finite,
@@ -158,11 +200,11 @@ CHECKS: tuple[Callable[[Loss], Outcome], ...] = (
 """Each by the first line of its docstring, which is what a finding is called."""
 
 
-def _tried(check: Callable[[Loss], Outcome], loss: Loss) -> Finding:
-    """A finding; whatever a foreign loss raises is one too."""
+def tried(check: Callable[[T], Outcome], component: T) -> Finding:
+    """A finding; whatever a foreign component raises is one too."""
     name = str(check.__doc__)
     try:
-        return Finding(name, *check(loss))
+        return Finding(name, *check(component))
     except Exception as error:  # noqa: BLE001 - a plug-in may raise anything
         return Finding(name, False, f"raised {type(error).__name__}: {error}")
 

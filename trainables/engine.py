@@ -61,9 +61,8 @@ class TrainingSums:
     def __init__(self, start: Tensor) -> None:
         self.values = start
 
-    def add(self, losses: Tensor, logits: Tensor, batch: Batch) -> None:
-        """losses [S, B], logits [S, B, K]. The `argmax` of NaN is a class: counts stay finite."""
-        predicted = logits.argmax(dim=-1)
+    def add(self, losses: Tensor, predicted: Tensor, batch: Batch) -> None:
+        """losses [S, B], predicted classes int64 [S, B]."""
         is_given, is_wrong = predicted == batch.given, batch.given != batch.true
         figures = (
             losses,
@@ -113,8 +112,11 @@ class MemberLosses:
 
 
 def _flat(loss: Loss, logits: Tensor, labels: Tensor) -> Tensor:
-    """A loss knows one batch axis; samples are independent, so members may follow one another."""
-    return loss(logits.flatten(0, 1), labels.flatten()).view(labels.shape)
+    """A loss knows one batch axis; samples are independent, so members may follow one another.
+
+    It may be anyone's, and write into what it is given: its labels are a copy.
+    """
+    return loss(logits.flatten(0, 1), labels.flatten().clone()).view(labels.shape)
 
 
 @dataclass(frozen=True)
@@ -170,6 +172,9 @@ class Learner:
     def _add_gradient(self, batch: Batch, share: float) -> None:
         """Of the batch's mean loss, times its share of the step; ε enters the loss alone."""
         logits = self.logits(batch.images)
+        # Before a loss may write into its logits. The `argmax` of NaN is a class: counts stay
+        # finite.
+        predicted = logits.argmax(dim=-1)
         biased = logits
         if self.biases is not None:
             biased = add_logit_bias(logits, batch.given, self.biases)
@@ -178,7 +183,7 @@ class Learner:
             losses = losses * batch.weights
         # A sum over members keeps their gradients apart.
         torch.autograd.backward(share * losses.mean(dim=1).sum())
-        self.sums.add(losses.detach(), logits.detach(), batch)
+        self.sums.add(losses.detach(), predicted, batch)
 
 
 def memory_format_of(network: nn.Module) -> torch.memory_format:

@@ -41,7 +41,7 @@ def evaluate(learner: Learner, images: ImageSource, labels: Tensor) -> list[Test
     sums = torch.zeros(learner.network.num_members, 3, dtype=torch.float64, device=labels.device)
     for part, logits in predictions(learner, images):
         true = labels[part].expand(logits.shape[:2])
-        figures = (
+        figures = (  # the loss comes last: it may write into its logits
             logits.argmax(dim=-1) == true,
             rank_of(logits, true) < TOP,
             learner.losses(logits, true),

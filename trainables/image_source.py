@@ -12,6 +12,7 @@ from typing import Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from trainables.datasets.image_files import ImageFiles
@@ -29,6 +30,9 @@ class ImageSource(Protocol):
     def num_broken(self) -> int:
         """Images that could not be decoded and were blank."""
 
+    def content(self) -> NDArray[np.uint8] | ImageFiles:
+        """All of it: uint8 [N, H, W, C] as it is on the device now, or the files."""
+
     def batches(self, parts: Iterable[Tensor]) -> Iterator[Tensor]:
         """Positions, int64 [B] each → uint8 [B, C, H, W] on the device, of any layout, in order."""
 
@@ -43,6 +47,9 @@ class ResidentImages:
 
     def __len__(self) -> int:
         return len(self._images)
+
+    def content(self) -> NDArray[np.uint8]:
+        return self._images.permute(0, 2, 3, 1).cpu().numpy()
 
     def batches(self, parts: Iterable[Tensor]) -> Iterator[Tensor]:
         for part in parts:
@@ -69,6 +76,9 @@ class StreamedImages:
     @property
     def num_broken(self) -> int:
         return self._files.num_broken
+
+    def content(self) -> ImageFiles:
+        return self._files
 
     def batches(self, parts: Iterable[Tensor]) -> Iterator[Tensor]:
         positions = [part.tolist() for part in parts]  # now, while the device has nothing to do

@@ -12,6 +12,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -21,9 +22,11 @@ from trainables.architectures import ARCHITECTURES
 from trainables.augment import AUGMENTATIONS, Augmentation, input_shape
 from trainables.config import EpochRecord, TrainingConfig
 from trainables.evaluate import TOP, TestFigures
+from trainables.global_random import seed_globals
 from trainables.losses import LOSSES, Loss, PruningLoss
 from trainables.losses.logit_bias import has_logit_bias, logit_bias_at
 from trainables.noise import NOISES, NoiseContext
+from trainables.noise.measure import labels_sha256
 from trainables.optimization import SCHEDULES
 from trainables.resident import ResidentData
 from trainables.seeding import generator
@@ -48,6 +51,7 @@ class Member:
     ) -> None:
         self.config, self._info = config, data.info
         self.given = _noisy_labels(config, data, data_root)
+        self.noisy_label_sha256 = labels_sha256(self.given.cpu())
         self.loss: Loss = LOSSES.build(config.loss)
         self._schedule = SCHEDULES.build(config.schedule)
         self.weights = _sample_weights(self.loss, self.given, state)
@@ -94,6 +98,7 @@ class Member:
 
     def initial_network(self) -> nn.Module:
         """On the CPU."""
+        seed_globals(self.config.seed)
         build = ARCHITECTURES.build(self.config.architecture)
         weights = generator(self.config.seed, "weights")
         augmentations = [AUGMENTATIONS.build(choice) for choice in self.config.augmentation]
@@ -159,11 +164,17 @@ class Member:
 
 
 def _noisy_labels(config: TrainingConfig, data: ResidentData, data_root: Path) -> Tensor:
-    """int64 [N] on the device of the data; depends on the noise seed and on nothing else."""
+    """int64 [N] on the device of the data; depends on the noise seed and on nothing else.
+
+    Copies go in and out: a noise model may write into what it is given, or keep what it returns.
+    """
     seed = config.seed if config.noise_seed is None else config.noise_seed
-    context = NoiseContext(data.info, generator(seed, "noise"), data_root)
-    labels = NOISES.build(config.noise)(data.train_labels.cpu(), context)
-    return labels.to(data.train_labels.device)
+    seed_globals(seed)
+    similar = MappingProxyType(dict(data.info.similar_classes))
+    info = replace(data.info, similar_classes=similar)
+    context = NoiseContext(info, generator(seed, "noise"), data_root)
+    labels = NOISES.build(config.noise)(data.train_labels.cpu().clone(), context)
+    return labels.to(data.train_labels.device, copy=True)
 
 
 def _sample_weights(loss: Loss, given: Tensor, state: Mapping[str, Any] | None) -> Tensor | None:

@@ -6,12 +6,12 @@ belong to a member read the same in both forms, so a run may be stopped in a sta
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from trainables.registry import ParameterError
+from trainables.stacking import StackError
 
 
 class LoneNetwork(nn.Module):
@@ -42,13 +42,13 @@ class StackedNetwork(nn.Module):
     """S multilayer perceptrons of the same shape, layer by layer as batched products.
 
     Raises:
-        ParameterError: a layer is none of Flatten, Linear and ReLU.
+        StackError: a network is more than a chain of Flatten, Linear and ReLU.
     """
 
     def __init__(self, networks: Sequence[nn.Module]) -> None:
         super().__init__()
         self.num_members = len(networks)
-        layers = zip(*(network.children() for network in networks), strict=True)
+        layers = zip(*(_chain(network) for network in networks), strict=True)
         self.layers = nn.Sequential(*(_stacked(members) for members in layers))
 
     def forward(self, images: Tensor) -> Tensor:
@@ -70,7 +70,7 @@ Network = LoneNetwork | StackedNetwork
 
 
 def as_one(networks: Sequence[nn.Module]) -> Network:
-    """Networks of one architecture on one device as one. Raises ParameterError."""
+    """Networks of one architecture on one device as one. Raises StackError."""
     return LoneNetwork(networks[0]) if len(networks) == 1 else StackedNetwork(networks)
 
 
@@ -87,13 +87,42 @@ class StackedLinear(nn.Module):
         return torch.baddbmm(self.bias.unsqueeze(1), x, self.weight.transpose(1, 2))
 
 
+def _chain(network: nn.Module) -> tuple[nn.Module, ...]:
+    """The layers that a network is made of and nothing else. Raises StackError."""
+    # A subclass may compute anything from its layers.
+    if type(network) is not nn.Sequential:
+        raise _refusal(f"a {type(network).__name__} is not a plain nn.Sequential")
+    layers = tuple(network.children())
+    if len(layers) != len(network):
+        raise _refusal("a layer stands in it twice")
+    weights = [weight for layer in layers for weight in layer.parameters()]
+    if len(list(network.parameters())) != len(weights):
+        raise _refusal("layers share a weight")
+    if not all(weight.requires_grad for weight in weights):
+        raise _refusal("a weight is not trained")
+    if any(hooks for module in (network, *layers) for hooks in _hooks(module)):
+        raise _refusal("a hook is registered in it")
+    return layers
+
+
+def _hooks(module: nn.Module) -> Iterator[Mapping[int, object]]:
+    yield module._forward_hooks
+    yield module._forward_pre_hooks
+    yield module._backward_hooks
+    yield module._backward_pre_hooks
+
+
 def _stacked(layers: Sequence[nn.Module]) -> nn.Module:
-    """The same layer of all members as one."""
+    """The same layer of all members as one. Their exact classes: a subclass may do otherwise."""
     first = layers[0]
-    if isinstance(first, nn.Linear):
+    if type(first) is nn.Linear and first.bias is not None:
         return StackedLinear([layer for layer in layers if isinstance(layer, nn.Linear)])
-    if isinstance(first, nn.Flatten):
+    if type(first) is nn.Flatten and (first.start_dim, first.end_dim) == (1, -1):
         return nn.Flatten(start_dim=2)
-    if isinstance(first, nn.ReLU):
+    if type(first) is nn.ReLU:
         return nn.ReLU()
-    raise ParameterError(f"a {type(first).__name__} layer cannot be stacked", key="architecture")
+    raise _refusal(f"{first} is none of Flatten, ReLU and Linear with a bias")
+
+
+def _refusal(reason: str) -> StackError:
+    return StackError(reason, key="architecture")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+from functools import cache
 
 import torch
+
+from trainables.process_state import Change, ProcessState
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 """Numbers of glibc's `mallopt`."""
@@ -17,6 +20,20 @@ def set_up_process(threads: int) -> None:
     """Let torch use `threads` cores, and keep freed memory for the next step."""
     torch.set_num_threads(threads)
     _keep_freed_memory()
+
+
+def return_to_clean_state() -> tuple[Change, ...]:
+    """Restore the settings that the process had when this was first called, before any run.
+
+    Returns:
+        What cannot be restored: then the process should end.
+    """
+    return _clean_state().restore()
+
+
+@cache
+def _clean_state() -> ProcessState:
+    return ProcessState.of_numbers()
 
 
 def _keep_freed_memory() -> None:

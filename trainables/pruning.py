@@ -35,5 +35,6 @@ def kept_samples(
     kept: dict[int, list[Tensor]] = {member: [] for member in due}
     for part, logits in predictions(learner, images):
         for member, (loss, given) in due.items():
-            kept[member].append(loss.keeps(logits[member], given[part]))
+            # A copy: a loss may write into its labels, and these are trained on.
+            kept[member].append(loss.keeps(logits[member], given[part].clone()))
     return {member: torch.cat(parts).float() for member, parts in kept.items()}

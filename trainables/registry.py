@@ -192,6 +192,10 @@ class Registry(Generic[T]):
         home = self._components[name].target.__module__
         return home.partition(".")[0] == __name__.partition(".")[0]
 
+    def has_loaded(self, name: str) -> bool:
+        """Whether the module of this component has been imported."""
+        return name in self._components
+
     def component(self, name: str) -> Component[T]:
         """The component called `name`. Raises UnknownComponentError."""
         if name not in self._components:
@@ -246,7 +250,8 @@ class Registry(Generic[T]):
         own = {
             component.name: component
             for name, component in self._components.items()
-            if name not in before or getattr(component.target, "__module__", "") == module.__name__
+            if (name not in before and is_plug_in(component.modules))
+            or component.target.__module__ == module.__name__
         }
         if wanted and wanted in own:
             component = own[wanted]

@@ -1,10 +1,14 @@
 """A data set on the device, loaded once per worker process and never written to.
 
+What it held then is known, so that a run can tell whether somebody did write into it.
+
 Labels always; images too, unless the data set is a folder of files, too large for any memory.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -14,22 +18,32 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from trainables.attestation import SplitContent
 from trainables.config import Choice
 from trainables.datasets import DatasetInfo, RetrievalSplit, load_dataset
 from trainables.datasets.image_files import ImageFiles
 from trainables.image_source import ImageSource, ResidentImages, StreamedImages
+from trainables.registry import ComponentError
 
 
 @dataclass(frozen=True)
 class ResidentData:
-    """Images and true labels int64 [N] of both splits."""
+    """Images and true labels int64 [N] of both splits, and what they were when they were loaded."""
 
     info: DatasetInfo
     train_images: ImageSource
     train_labels: Tensor
     test_images: ImageSource
     test_labels: Tensor
+    train_content: SplitContent
+    test_content: SplitContent
     retrieval: RetrievalSplit | None = None
+
+    def changes(self) -> list[str]:
+        """What is no longer as it was loaded: "training labels", "test images", …"""
+        train = self.train_content.changes(self.train_images.content(), self.train_labels)
+        test = self.test_content.changes(self.test_images.content(), self.test_labels)
+        return [*(f"training {part}" for part in train), *(f"test {part}" for part in test)]
 
     @property
     def num_broken_images(self) -> int:
@@ -47,8 +61,22 @@ def resident_data(dataset: Choice, data_root: Path, device: str) -> ResidentData
         torch.from_numpy(np.array(arrays.train_labels)).to(device),
         _source(arrays.test_images, device),
         torch.from_numpy(np.array(arrays.test_labels)).to(device),
+        SplitContent.of(arrays.train_images, arrays.train_labels, data_root),
+        SplitContent.of(arrays.test_images, arrays.test_labels, data_root, arrays.retrieval),
         arrays.retrieval,
     )
+
+
+@contextmanager
+def data_dropped_after_errors() -> Iterator[None]:
+    """Whatever went wrong may have written into the data: the next run loads them anew."""
+    try:
+        yield
+    except ComponentError:  # found before anything is trained
+        raise
+    except Exception:
+        resident_data.cache_clear()
+        raise
 
 
 def _source(images: NDArray[np.uint8] | ImageFiles, device: str) -> ImageSource:

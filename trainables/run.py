@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from trainables import checkpoint
-from trainables.augment import AUGMENTATIONS
+from trainables.attestation import ContradictionError
+from trainables.augment import AUGMENTATIONS, centred
 from trainables.batches import TrainingData
 from trainables.capture import RecordedStep, recorder_for
 from trainables.config import EpochRecord, TrainingConfig, TrainingResult
@@ -25,15 +26,17 @@ from trainables.engine import (
     arithmetic_of,
 )
 from trainables.evaluate import TestFigures, evaluate
+from trainables.global_random import seed_globals, set_torch_generators, torch_generators
 from trainables.member import Member
-from trainables.networks import LoneNetwork, Network, as_one
+from trainables.networks import LoneNetwork, Network, StackedNetwork, as_one
 from trainables.noise.measure import labels_sha256, realized_rate, transition_matrix
 from trainables.normalization import NORMALIZATIONS
 from trainables.optimization import OPTIMIZERS, SGD
 from trainables.pruning import kept_samples
 from trainables.registry import ParameterError
 from trainables.resident import resident_data
-from trainables.stacking import require_one_stack
+from trainables.stack_contract import IMAGES, require_same_logits
+from trainables.stacking import StackError, require_one_stack
 from trainables.tracklets import rank_tracklets
 from trainables.updates import LoneUpdates, MemberState, StackedUpdates, Updates
 
@@ -65,17 +68,37 @@ class Run:
         begun = [state for state in saved if state and state["steps"]]
         self.steps_done: int = begun[0]["steps"] if begun else 0
         self._seconds_before: float = begun[0]["epoch_seconds"] if begun else 0.0
+        self._generators: list[Tensor] | None = begun[0].get("generators") if begun else None
         sums = [s["sums"] if s else torch.zeros(len(TrainingSums.NAMES)) for s in saved]
         states = [state["optimizer"] if state else None for state in saved]
-        self.learner = self._learner(as_one(networks).to(device), torch.stack(sums), states)
+        network = self._as_one(networks)
+        self.learner = self._learner(network.to(device), torch.stack(sums), states)
         recorder = recorder_for(device)
         self._step = RecordedStep(self.learner.step, recorder) if recorder else self.learner.step
+
+    def _as_one(self, networks: Sequence[nn.Module]) -> Network:
+        """Raises StackError for a stack that would compute something else than its members."""
+        try:
+            network = as_one(networks)
+            if isinstance(network, StackedNetwork):
+                first = torch.arange(min(IMAGES, len(self.data.train_images)))
+                (images,) = self.data.train_images.batches([first.to(self.device)])
+                images = centred(images.cpu(), self.augmentations)
+                inputs = self._preprocessing(network, "cpu")(images)
+                require_same_logits(networks, network, inputs)
+        except StackError as error:
+            name = self.config.architecture.name
+            raise StackError(f"{name} cannot be stacked: {error}", key="architecture") from error
+        return network
+
+    def _preprocessing(self, network: Network, device: str) -> Preprocessing:
+        statistics = NORMALIZATIONS.build(self.config.normalization)(self.data.info)
+        return Preprocessing.of(statistics, network, device)
 
     def _learner(
         self, network: Network, sums: Tensor, states: Sequence[MemberState | None]
     ) -> Learner:
-        statistics = NORMALIZATIONS.build(self.config.normalization)(self.data.info)
-        preprocess = Preprocessing.of(statistics, network, self.device)
+        preprocess = self._preprocessing(network, self.device)
         network.to(memory_format=preprocess.memory_format)
         names = [m.config.loss.replace(logit_bias=0.0, logit_bias_epochs=1) for m in self.members]
         return Learner(
@@ -113,6 +136,7 @@ class Run:
         """Train and test one epoch of each member, or what is left of it."""
         self._started = time.perf_counter()
         self._train(after_step)
+        self._check_generators()
         sums = self.learner.sums.read()
         self._prune()
         tests = self._test()
@@ -144,12 +168,27 @@ class Run:
             [member.learning_rate for member in self.members],
             [member.logit_bias for member in self.members],
         )
-        with closing(self._epoch().batches(self.config.batch_size, self.steps_done)) as batches:
+        seed_globals(self.config.seed, self.members[0].epoch)
+        epoch = self._epoch()
+        if self._generators:  # of the checkpoint within this epoch
+            set_torch_generators(self._generators, self.device)
+        self._generators = torch_generators(self.device)
+        with closing(epoch.batches(self.config.batch_size, self.steps_done)) as batches:
             for batch in batches:
                 self._step(batch)
                 self.steps_done += 1
                 if len(self.members) == 1:
                     after_step(self)
+
+    def _check_generators(self) -> None:
+        """Members share torch's generators, so a stack is refused that draws from them."""
+        before, self._generators = self._generators, None
+        if before is None or len(self.members) == 1:
+            return
+        now = torch_generators(self.device)
+        if not all(torch.equal(*pair) for pair in zip(before, now, strict=True)):
+            losses = ", ".join(dict.fromkeys(m.config.loss.name for m in self.members))
+            raise StackError(f"cells of {losses} cannot be stacked: torch's random state is used")
 
     def _epoch(self) -> TrainingData:
         """The next epoch with all its random draws."""
@@ -188,15 +227,31 @@ class Run:
                 "steps": self.steps_done,
                 "sums": self.learner.sums.values[position].clone(),
                 "epoch_seconds": self._epoch_seconds if self.steps_done else 0.0,
+                "generators": torch_generators(self.device) if self.steps_done else None,
                 "network": self.learner.network.member_state(position),
                 "optimizer": self.learner.updates.member_state(position),
             }
 
     def results(self) -> list[TrainingResult]:
-        """The whole runs as values."""
-        return [self._result(member) for member in self.members]
+        """The whole runs as values.
 
-    def _result(self, member: Member) -> TrainingResult:
+        Raises:
+            ContradictionError: the data or labels are no longer those that the runs began with.
+        """
+        self._attest()
+        return [self._result(*numbered) for numbered in enumerate(self.members)]
+
+    def _attest(self) -> None:
+        changed = self.data.changes()
+        for member in self.members:
+            if labels_sha256(member.given.cpu()) != member.noisy_label_sha256:
+                changed.append(f"labels that {member.config.loss.name} is trained on")
+        if changed:
+            raise ContradictionError(
+                f"the {' and the '.join(changed)} were written to during this run"
+            )
+
+    def _result(self, position: int, member: Member) -> TrainingResult:
         true, given = self.data.train_labels.cpu(), member.given.cpu()
         num_classes, is_known = self.data.info.num_classes, self.data.info.labels_are_true
         return TrainingResult(
@@ -205,7 +260,7 @@ class Run:
             diverged_epoch=member.diverged_epoch,
             num_parameters=member.num_parameters,
             num_classes=num_classes,
-            noisy_label_sha256=labels_sha256(given),
+            noisy_label_sha256=member.noisy_label_sha256,
             realized_noise_rate=realized_rate(true, given) if is_known else None,
             transition_matrix=transition_matrix(true, given, num_classes) if is_known else None,
             initial_weights_sha256=member.initial_weights_sha256,
@@ -215,6 +270,11 @@ class Run:
             peak_memory_bytes=_peak_memory_bytes(self.device),
             num_broken_images=self.data.num_broken_images,
             resumed_from_epoch=member.resumed_from_epoch,
+            train_data_sha256=self.data.train_content.sha256,
+            test_data_sha256=self.data.test_content.sha256,
+            num_threads=torch.get_num_threads(),
+            stack_size=len(self.members),
+            stack_position=position,
         )
 
 

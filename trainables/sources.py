@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -22,8 +22,11 @@ Origin = Literal["built-in", "edited", "plug-in"]
 PROJECT = "trainables"
 """Modules of this package are built in; others are plug-ins."""
 
+OURS = (PROJECT, "storage", "orchestrator")
+"""Packages that no plug-in has for its own, not even if it lies beside them."""
+
 INSTALLED = ("site-packages", "dist-packages")
-"""Folders that hold many packages: a plug-in that lies there has its own package as its tree."""
+"""Folders that hold many packages: of those there only a plug-in's own is its tree."""
 
 
 @dataclass(frozen=True)
@@ -47,14 +50,18 @@ def is_plug_in(modules: Iterable[str]) -> bool:
     return not all(_is_ours(module) for module in modules)
 
 
-def built_in_source(name: str, modules: tuple[str, ...], edited: frozenset[str]) -> ComponentSource:
+def built_in_source(
+    name: str, modules: tuple[str, ...], parts: frozenset[str], edited: frozenset[str]
+) -> ComponentSource:
     """The code of the component `name` of this project, which `modules` define.
 
     Args:
+        parts: modules of this project that register components; one may be made of another.
         edited: modules of this project with changes that are not committed.
     """
-    origin: Origin = "edited" if edited.intersection(modules) else "built-in"
-    return ComponentSource(name, origin, _built_in_sha256(modules))
+    files = _built_in_files(modules, parts)
+    origin: Origin = "edited" if edited.intersection(files) else "built-in"
+    return ComponentSource(name, origin, _built_in_sha256(modules, parts))
 
 
 def shared_source(name: str, parts: Iterable[str], edited: frozenset[str]) -> ComponentSource:
@@ -69,26 +76,44 @@ def shared_source(name: str, parts: Iterable[str], edited: frozenset[str]) -> Co
 
 
 @cache
-def _built_in_sha256(modules: tuple[str, ...]) -> str | None:
-    return code_sha256(modules)
+def _built_in_files(modules: tuple[str, ...], parts: frozenset[str]) -> dict[str, Path]:
+    """Module → file: `modules` and those of `parts` that they are made of."""
+    folder = Path(__file__).parent
+    known = {_path_of(part, folder): part for part in parts}
+    files = {module: _path_of(module, folder) for module in modules}
+    for path in [*files.values()]:
+        closure = _closure(path, _Tree(folder.parent, within=(*known, path)))
+        files |= {known[found]: found for found in closure if found in known}
+    return files
+
+
+@cache
+def _built_in_sha256(modules: tuple[str, ...], parts: frozenset[str]) -> str:
+    return _digest(_built_in_files(modules, parts))
 
 
 def code_sha256(modules: Iterable[str]) -> str | None:
-    """Digest over the code of modules and of what they import from their own folder trees.
+    """Digest over the code of a plug-in's modules and of what they import from their own trees.
 
     None if one of the modules has no file.
     """
-    files: dict[Path, str] = {}
+    files: dict[str, Path] = {}
     for module in modules:
         file = _file_of(module)
         if file is None:
             return None
-        root = _tree_of(module, file)
-        for path in [file] if _is_ours(module) else _closure(file, root):
-            files[path] = path.relative_to(root).as_posix()
+        if not _is_ours(module):  # as where a plug-in offers a class of this project
+            root = _root_of(module, file)
+            closure = _closure(file, _Tree(root, below=_own_folder(module, root)))
+            files |= {path.relative_to(root).as_posix(): path for path in closure}
+    return _digest(files)
+
+
+def _digest(files: Mapping[str, Path]) -> str:
+    """Digest over files by their names, wherever they lie."""
     digest = hashlib.sha256()
-    for path in sorted(files, key=lambda path: (files[path], str(path))):
-        digest.update(f"{files[path]}\0{_code(path)}\0".encode())
+    for name in sorted(files):
+        digest.update(f"{name}\0{_code(files[name])}\0".encode())
     return digest.hexdigest()
 
 
@@ -107,48 +132,81 @@ def _path_of(module: str, folder: Path) -> Path:
 
 
 def _file_of(module: str) -> Path | None:
+    # A link is not followed: what the module imports is looked for beside the link.
     file = getattr(sys.modules.get(module), "__file__", None)
-    return Path(file).resolve() if file and file.endswith(".py") else None
+    return Path(file).absolute() if file and file.endswith(".py") else None
 
 
-def _tree_of(module: str, file: Path) -> Path:
-    """The folder that a plug-in's own modules lie in."""
-    depth = module.count(".") + (file.name == "__init__.py")
-    folder = file.parents[depth]
-    return folder / module.partition(".")[0] if folder.name in INSTALLED and depth else folder
+def _root_of(module: str, file: Path) -> Path:
+    """The folder from which a module was imported."""
+    return file.parents[module.count(".") + (file.name == "__init__.py")]
 
 
-def _closure(file: Path, root: Path) -> list[Path]:
-    """`file` and all modules below `root` that it imports, directly or not."""
+def _own_folder(module: str, root: Path) -> Path:
+    """The folder whose files are a plug-in's own."""
+    return root / module.partition(".")[0] if root.name in INSTALLED else root
+
+
+@dataclass(frozen=True)
+class _Tree:
+    """Where the modules lie that count.
+
+    Args:
+        root: folder that absolute imports start from.
+        below: only files of this folder count; all below `root` if left out.
+        within: these files and no others count; if left out, all but those of this project.
+    """
+
+    root: Path
+    below: Path | None = None
+    within: tuple[Path, ...] | None = None
+
+    def __contains__(self, path: Path) -> bool:
+        if self.within is not None:
+            return path in self.within
+        if not path.is_relative_to(self.below or self.root) or not path.is_file():
+            return False
+        return path.relative_to(self.root).parts[0] not in OURS
+
+
+def _closure(file: Path, tree: _Tree) -> list[Path]:
+    """`file` and all modules of the tree that it imports, directly or not."""
     found, waiting = {file}, [file]
     while waiting:
-        for path in _imports(waiting.pop(), root):
-            if path not in found:
-                found.add(path)
-                waiting.append(path)
+        path = waiting.pop()
+        for other in (*_packages_of(path, tree.root), *_imports(path, tree.root)):
+            if other in tree and other not in found:
+                found.add(other)
+                waiting.append(other)
     return sorted(found)
 
 
+def _packages_of(file: Path, root: Path) -> Iterator[Path]:
+    """The packages that a module lies in, which run before it."""
+    for folder in file.parents:
+        if not folder.is_relative_to(root) or folder == root:
+            break
+        yield folder / "__init__.py"
+
+
 def _imports(file: Path, root: Path) -> Iterator[Path]:
-    """Files below `root` that a module imports, wherever in it the statement stands."""
+    """Files that a module may import, wherever in it the statement stands."""
     for node in ast.walk(_tree(file)):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield from _files_for(root, alias.name.split("."))
         elif isinstance(node, ast.ImportFrom):
-            start = file.parents[node.level - 1] if node.level else root
             steps = node.module.split(".") if node.module else []
+            start = file.parents[min(node.level, len(file.parents)) - 1] if node.level else root
             for alias in node.names:
                 yield from _files_for(start, [*steps, alias.name])
 
 
 def _files_for(start: Path, steps: list[str]) -> Iterator[Path]:
-    """The module that `steps` name, and the packages on the way; names of objects find nothing."""
+    """The module that `steps` name, and the packages on the way, if they were files."""
     folder = start
     for step in steps:
-        for path in (folder / f"{step}.py", folder / step / "__init__.py"):
-            if path.is_file():
-                yield path.resolve()
+        yield from (folder / f"{step}.py", folder / step / "__init__.py")
         folder /= step
 
 

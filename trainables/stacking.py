@@ -1,26 +1,27 @@
 """Which runs can be trained as one stack. Loads no torch, so that a plan can ask.
 
-Members share every batched operation, hence data, widths, batch size, augmentation, precision and
-update rule; what enters per member (loss, logit bias, noise, learning rate and its schedule, seeds)
-may differ.
+Whether an architecture can is what it declares; `trainables.stack_contract` tries it. Members share
+every batched operation, hence data, widths, batch size, augmentation, precision and update rule;
+what enters per member (loss, logit bias, noise, learning rate and its schedule, seeds) may differ.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import Protocol, runtime_checkable
 
-from trainables.architectures import ARCHITECTURES
+from trainables.architectures import ARCHITECTURES, Architecture
 from trainables.config import TrainingConfig
 from trainables.datasets import dataset_info
 from trainables.registry import ParameterError
 
 
-@runtime_checkable
-class Stackable(Protocol):
-    """An architecture that is a plain multilayer perceptron with ReLU: it says its widths."""
+class StackError(ParameterError):
+    """These runs cannot be trained together; each of them can be trained alone."""
 
-    hidden: tuple[int, ...]
+
+def declares_stackable(build: Architecture) -> bool:
+    """Whether an architecture has `stackable = True`, as a class, an object or a function."""
+    return getattr(getattr(build, "func", build), "stackable", False) is True
 
 
 def stack_group(config: TrainingConfig) -> Hashable | None:
@@ -29,7 +30,7 @@ def stack_group(config: TrainingConfig) -> Hashable | None:
     Args:
         config: resolved.
     """
-    if not isinstance(ARCHITECTURES.build(config.architecture), Stackable):
+    if not declares_stackable(ARCHITECTURES.build(config.architecture)):
         return None
     if dataset_info(config.dataset).is_retrieval:
         return None
@@ -47,17 +48,17 @@ def stack_group(config: TrainingConfig) -> Hashable | None:
 
 
 def require_one_stack(configs: Sequence[TrainingConfig]) -> None:
-    """Raises ParameterError if these runs cannot be trained together; one run always can."""
+    """Raises StackError if these runs cannot be trained together; one run always can."""
     if len(configs) == 1:
         return
     groups = {stack_group(config) for config in configs}
     if None in groups:
         alone = next(c for c in configs if stack_group(c) is None)
-        raise ParameterError(
-            f"{alone.architecture.name} cannot be stacked: only multilayer perceptrons can",
+        raise StackError(
+            f"{alone.architecture.name} cannot be stacked: it does not declare `stackable = True`",
             key="architecture",
         )
     if len(groups) > 1:
-        raise ParameterError(
+        raise StackError(
             "members of a stack may differ in loss, noise, learning rate and seeds only"
         )

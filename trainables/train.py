@@ -6,8 +6,10 @@ stack of one: both are trained by the same code.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -16,7 +18,13 @@ from trainables import catalog, checkpoint
 from trainables.config import EpochRecord, TrainingConfig, TrainingResult
 from trainables.datasets import default_data_root
 from trainables.engine import matrix_precision
+from trainables.global_random import generators_set_back
+from trainables.isolation import foreign_components, isolated, load_components
+from trainables.process_state import ProcessState
+from trainables.resident import data_dropped_after_errors
 from trainables.run import Run
+
+logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 1.0
 """Between two looks, within an epoch, at the clock and at what asks for a stop."""
@@ -56,6 +64,8 @@ def train(
         TrainingInterrupted: `should_stop` said so.
         DatasetError: the data set is not here.
         ComponentError: the configuration does not fit the data set or the device.
+        GlobalStateError: a component changed what all runs of the process share.
+        ContradictionError: a component wrote into the data.
     """
     (result,) = train_stack(
         [config],
@@ -78,29 +88,41 @@ def train_stack(
     checkpoint_seconds: float = 60.0,
     on_epoch: Callable[[int, EpochRecord], None] = lambda _member, _record: None,
     should_stop: Callable[[], bool] = lambda: False,
+    on_note: Callable[[str], None] = logger.warning,
 ) -> list[TrainingResult]:
     """Train several networks at once as one batched model; each ends as if it were trained alone.
 
     Results agree with lone runs within floating-point tolerance; a member that diverges leaves the
     others unchanged. `seconds` is a member's share of the time. The arguments are those of `train`,
-    with one checkpoint per member, and `on_epoch` is also given the member's position.
+    with one checkpoint per member, and `on_epoch` is also given the member's position; `on_note` is
+    given what was put right without harm.
 
     Raises:
-        As `train`; ParameterError if the runs cannot be trained together.
+        As `train`; StackError if the runs cannot be trained together.
     """
+    state = ProcessState.of_numbers()
+    load_components(configs, on_note)
     configs = [catalog.resolve(config) for config in configs]
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     root = data_root or default_data_root()
-    with matrix_precision(configs[0].precision), checkpoint.Writer() as writer:
+    with (
+        data_dropped_after_errors(),
+        generators_set_back(device),
+        matrix_precision(configs[0].precision),
+        isolated(foreign_components(configs), on_note) as look_at_process,
+        checkpoint.Writer() as writer,
+    ):
         pauses = _Pauses(checkpoint_paths, checkpoint_seconds, should_stop, writer)
         if len(configs) > 1:
             _end_begun_epochs(configs, root, device, checkpoint_paths)
         run = Run(configs, root, device, checkpoint_paths)
         while not run.is_over:
             run.next_epoch(on_epoch, pauses.after_step)
+            look_at_process()
             if not run.is_over:
                 pauses.look(run)
-        return run.results()
+        results = run.results()
+    return [replace(result, process_state_sha256=state.sha256) for result in results]
 
 
 class _Pauses:

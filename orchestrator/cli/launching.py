@@ -17,6 +17,7 @@ from orchestrator.cli.options import (
     Budget,
     CheckpointSeconds,
     DataRoot,
+    ExistingStore,
     Join,
     JsonEvents,
     Overrides,
@@ -169,18 +170,20 @@ def spot_check(share: float, asked: AskedStudy, store: Store, data_root: Path) -
     """Replay a share of a study's results. False if one of them came out otherwise."""
     from orchestrator.audit import audit, audit_lines, chosen
     from orchestrator.redo import answers
+    from orchestrator.replay import name_of
 
-    keys = [result.key for result in answers(asked.record.planned, store.known)]
-    if not keys:
+    results = answers(asked.record.planned, store.known)
+    names = [name_of(result.key, result.edition) for result in results]
+    if not names:
         return True
-    found = audit(chosen(keys, share, asked.record.launch), store.root, data_root, typer.echo)
-    show(audit_lines(found, len(keys)))
+    found = audit(chosen(names, share, asked.record.launch), store.root, data_root, typer.echo)
+    show(audit_lines(found, len(names)))
     return not found.differing
 
 
 @app.command(epilog="Example: orchestrator status quickstart")
 def status(
-    study: StudyNames = None, store: StoreRoot = RESULTS, data_root: DataRoot = None
+    study: StudyNames = None, store: ExistingStore = RESULTS, data_root: DataRoot = None
 ) -> None:
     """Show how far studies are, what failed and what is missing.
 

@@ -8,7 +8,29 @@ from typing import Annotated
 import typer
 
 from orchestrator.audit import parse_share
+from orchestrator.cli.output import one_line_errors
 from orchestrator.durations import parse_seconds
+
+
+def _checked_location(store: Path) -> Path:
+    """A folder that may still be made. Anything else ends the program."""
+    from storage.durable import LandingError
+    from storage.probe import check_location
+
+    with one_line_errors(LandingError):
+        check_location(store)
+    return store
+
+
+def checked_store(store: Path) -> Path:
+    """A store that is there. Anything else ends the program."""
+    from storage.durable import LandingError
+    from storage.probe import check_store
+
+    with one_line_errors(LandingError):
+        check_store(store)
+    return store
+
 
 StudyPath = Annotated[Path, typer.Argument(help="Study file, such as studies/quickstart.yaml.")]
 StudyName = Annotated[str, typer.Argument(help="Name of a launched study, or its file.")]
@@ -20,7 +42,16 @@ Overrides = Annotated[
     typer.Argument(help="key=value changes to the study, such as seeds=1 cell.epochs=2."),
 ]
 StoreRoot = Annotated[
-    Path, typer.Option("--store", help="Results store.", envvar="ORCHESTRATOR_STORE")
+    Path,
+    typer.Option(
+        "--store", help="Results store.", envvar="ORCHESTRATOR_STORE", callback=_checked_location
+    ),
+]
+ExistingStore = Annotated[
+    Path,
+    typer.Option(
+        "--store", help="Results store.", envvar="ORCHESTRATOR_STORE", callback=checked_store
+    ),
 ]
 DataRoot = Annotated[
     Path | None,

@@ -9,7 +9,15 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.app import app
-from orchestrator.cli.options import RESULTS, DataRoot, Overrides, StoreRoot, StudyName
+from orchestrator.cli.options import (
+    RESULTS,
+    DataRoot,
+    ExistingStore,
+    Overrides,
+    StoreRoot,
+    StudyName,
+    checked_store,
+)
 from orchestrator.cli.output import (
     ReportFormat,
     one_line_errors,
@@ -19,6 +27,7 @@ from orchestrator.cli.output import (
     watch_report,
     write_report_files,
 )
+from orchestrator.hint import SAFE_QUERY
 
 
 class AnswerFormat(StrEnum):
@@ -42,7 +51,7 @@ class ImageFormat(StrEnum):
 def report(
     study: StudyName,
     overrides: Overrides = None,
-    store: StoreRoot = RESULTS,
+    store: ExistingStore = RESULTS,
     data_root: DataRoot = None,
     format: Annotated[  # noqa: A002 - the option's name
         ReportFormat, typer.Option("--format", "-f", help="How the report is written.")
@@ -66,7 +75,7 @@ def report(
     A file is drawn as it stands now, with its overrides, launched or not; a name as it was last
     launched.
     """
-    from orchestrator.asked import AskedStudy, asked_study
+    from orchestrator.asked import AskedError, AskedStudy, asked_study
     from orchestrator.source import StudyError
     from storage import Store
     from storage.reporting.images import ImageError, write_figures
@@ -76,7 +85,7 @@ def report(
     def ask(results: Store) -> AskedStudy:
         return asked_study(study, overrides or (), results, data_root or default_data_root())
 
-    with one_line_errors(StudyError, StudyNotFoundError, ImageError):
+    with one_line_errors(AskedError, StudyError, StudyNotFoundError, ImageError):
         if watch:
             watch_report(ask, store)
             return
@@ -91,9 +100,7 @@ def report(
             show_report(asked, results, format)
 
 
-@app.command(
-    epilog='Example: orchestrator sql "select loss, avg(test_accuracy) from cells group by 1"'
-)
+@app.command(epilog=f'Example: orchestrator sql "{SAFE_QUERY}"')
 def sql(
     query: Annotated[
         str | None, typer.Argument(help="One SELECT over the views; see --schema.")
@@ -119,6 +126,7 @@ def sql(
     if schema or query is None:
         show([queries.schema_text()])
         return
+    checked_store(store)
     short = {AnswerFormat.CSV: as_csv, AnswerFormat.JSON: as_json}
     chosen = next((name for name, is_set in short.items() if is_set), format)
     writers = {

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated
 
 import typer
 
-from orchestrator.cli.app import BAD_INPUT, DAMAGED, app
+from orchestrator.cli.app import BAD_INPUT, DAMAGED, INCOMPLETE, app
 from orchestrator.cli.options import RESULTS, DataRoot, Overrides, StoreRoot, StudyName
 from orchestrator.cli.output import one_line_errors, show, warn_of_damage
 
@@ -75,17 +76,21 @@ def diff(
 
 @app.command(epilog="Example: orchestrator replay 3f2a91c0 --epochs 1")
 def replay(
-    key: Annotated[str, typer.Argument(help="The first digits of a cell's key.")],
+    key: Annotated[
+        str,
+        typer.Argument(help="The first digits of a cell's key; KEY.0 for an edition of it."),
+    ],
     store: StoreRoot = RESULTS,
     data_root: DataRoot = None,
     epochs: Annotated[
         int | None, typer.Option(help="Epochs to train again; all if left out.", min=1)
     ] = None,
 ) -> None:
-    """Train a finished cell again and compare every number, bit by bit; exit code 4 if one differs.
+    """Train a finished cell again and compare every number, bit by bit.
 
-    Equal numbers make the code of today stand for the code of the result, so that results which
-    were stale because a component's source had changed answer again.
+    Exit code 4 says that a number differs; 3 that one differs which was computed otherwise, such as
+    in a stack or on another device. Equal numbers make the code of today stand for the code of the
+    result, so that results which were stale because a component's source had changed answer again.
     """
     from orchestrator.provenance import code_version
     from orchestrator.replay import ReplayError, find_original, replay_lines
@@ -105,7 +110,7 @@ def replay(
             land_decisions(store, decisions)
     show(replay_lines(found))
     if not found.is_equal:
-        raise typer.Exit(DAMAGED)
+        raise typer.Exit(DAMAGED if found.is_refuted else INCOMPLETE)
 
 
 @app.command(epilog="Example: orchestrator redo quickstart --where loss=CE --why 'a bad node'")
@@ -125,7 +130,7 @@ def redo(
 
     The old results stay in the store's history and no longer answer. Nothing is deleted.
     """
-    from orchestrator.asked import asked_study
+    from orchestrator.asked import AskedError, asked_study
     from orchestrator.redo import WhereError, answers, matching
     from orchestrator.redo import redo as decide
     from orchestrator.source import StudyError
@@ -138,14 +143,14 @@ def redo(
     if not where and not everything:
         typer.echo("error: --where field=value says which cells, --all that it is all", err=True)
         raise typer.Exit(BAD_INPUT)
-    with one_line_errors(StudyError, StudyNotFoundError, WhereError, LandingError):
+    with one_line_errors(AskedError, StudyError, StudyNotFoundError, WhereError, LandingError):
         results = Store(store)
         asked = asked_study(study, overrides or (), results, data_root or default_data_root())
         found = answers(matching(asked.record, where or ()), results.known)
         if not found:
             raise WhereError("none of these cells has a result that answers it")
         land_decisions(store, list(decide(found, why or "asked for")))
-    command = " ".join(["orchestrator launch", asked.record.source_path, *(overrides or ())])
-    at = "" if store == RESULTS else f" --store {store}"
+    words = ["orchestrator", "launch", asked.record.source_path, *asked.record.overrides]
+    at = [] if store == RESULTS else ["--store", str(store)]
     show([f"{len(found)} results are to be made anew; they stay in the history"])
-    show([f"next: {command}{at}"])
+    show([f"next: {shlex.join([*words, *at])}"])

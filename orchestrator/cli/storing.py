@@ -8,13 +8,13 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.app import BAD_INPUT, DAMAGED, app
-from orchestrator.cli.options import RESULTS, StoreRoot
+from orchestrator.cli.options import RESULTS, ExistingStore, StoreRoot
 from orchestrator.cli.output import one_line_errors, show, warn_of_damage
 from orchestrator.union_lines import conflict_lines, merge_lines
 
 
 @app.command(epilog="Example: orchestrator verify --store results")
-def verify(store: StoreRoot = RESULTS) -> None:
+def verify(store: ExistingStore = RESULTS) -> None:
     """Check every file of the store against its digest, and list results that contradict others.
 
     Exit code 4 if a file is damaged or a result contradicts another.
@@ -35,13 +35,17 @@ def verify(store: StoreRoot = RESULTS) -> None:
 
 
 @app.command("compact", epilog="Example: orchestrator compact --store results")
-def compact_store(store: StoreRoot = RESULTS) -> None:
-    """Gather the small files of single results into segments. A launch does it at its end."""
-    from storage.compaction import compact
+def compact_store(store: ExistingStore = RESULTS) -> None:
+    """Gather the small files of single results into segments. A launch does it at its end.
 
-    done = compact(store)
+    Damaged segments are mended: what is sound of them is written anew, and they are set aside.
+    """
+    from storage.compaction import mend
+
+    done = mend(store)
     busy = "another compaction is running" if done.is_busy else "done"
     show([f"{busy}: {done.num_absorbed} files absorbed, {done.num_segments} segments live"])
+    show(f"mended: {one.path}: {one.reason}; {one.cost}" for one in done.damaged)
 
 
 @app.command(epilog="Example: orchestrator merge ../other/results --store results")
@@ -71,7 +75,7 @@ def merge(
 
 @app.command(epilog="Example: orchestrator export bundle --store results")
 def export(
-    target: Annotated[Path, typer.Argument(help="New folder.")], store: StoreRoot = RESULTS
+    target: Annotated[Path, typer.Argument(help="New folder.")], store: ExistingStore = RESULTS
 ) -> None:
     """Write a bundle to share: Parquet files, the studies' texts, and a manifest of digests.
 
@@ -91,7 +95,7 @@ def export(
 @app.command(epilog="Example: orchestrator logs 3f2a91c0")
 def logs(
     key: Annotated[str, typer.Argument(help="The first digits of a cell's key.")],
-    store: StoreRoot = RESULTS,
+    store: ExistingStore = RESULTS,
 ) -> None:
     """Show every failed try of a cell with its trace."""
     from storage import Store

@@ -1,4 +1,4 @@
-"""Verbs that need no training: calibrate, check-loss, theory."""
+"""Verbs that need no training: calibrate, check-loss, check-architecture, theory."""
 
 from __future__ import annotations
 
@@ -57,15 +57,45 @@ def check_loss(
     from trainables.config import Choice
     from trainables.contracts import check_loss as check
     from trainables.losses import build_loss
+    from trainables.process_state import ProcessState
     from trainables.registry import ComponentError
 
     with one_line_errors(ComponentError, StudyError):
         choice = Choice.of(component_name(loss), read_settings(settings or ()))
-        findings = check(build_loss(choice, num_classes=10))
+        before = ProcessState.now()
+        findings = check(build_loss(choice, num_classes=10), before)
     show(check_lines(choice, findings))
     if plot:
         compared = (choice, *map(Choice, YARDSTICKS))
         _write_figures(plot, [error_curve(one, k) for one in compared for k in (10, 1000)])
+    if any(finding.passed is False for finding in findings):
+        raise typer.Exit(BAD_INPUT)
+
+
+@app.command(
+    "check-architecture",
+    epilog="Example: orchestrator check-architecture my_network.py --set width=64",
+)
+def check_architecture(
+    architecture: Annotated[
+        str, typer.Argument(help="A file, an import path, or a built-in architecture.")
+    ],
+    settings: Settings = None,
+) -> None:
+    """Try what every network architecture must do. Trains nothing."""
+    from orchestrator.source import StudyError, read_settings
+    from orchestrator.theory import component_name, described, finding_lines
+    from trainables.architecture_contract import check_architecture as check
+    from trainables.architectures import ARCHITECTURES
+    from trainables.config import Choice
+    from trainables.process_state import ProcessState
+    from trainables.registry import ComponentError
+
+    with one_line_errors(ComponentError, StudyError):
+        choice = Choice.of(component_name(architecture), read_settings(settings or ()))
+        before = ProcessState.now()
+        findings = check(ARCHITECTURES.build(choice), before)
+    show([described(ARCHITECTURES.resolve(choice)), "", *finding_lines(findings)])
     if any(finding.passed is False for finding in findings):
         raise typer.Exit(BAD_INPUT)
 

@@ -1,5 +1,6 @@
 -- One row per planned cell: what the study asks for, where it stands, and the result that answers.
 -- The axes of the studies that no column below holds are put in at the end when a store opens.
+-- A cell that is skipped or waits for a pick has no configuration yet: its axes speak for it.
 create view runs as
 select
     planned_rows.study,
@@ -8,20 +9,33 @@ select
     axes['loss'] as label,
     standing,
     reason,
-    planned_rows.config->>'$.dataset.name' as dataset,
-    coalesce(axes['noise.kind'], axes['noise'], planned_rows.config->>'$.noise.name') as noise,
+    coalesce(planned_rows.config->>'$.dataset.name', axes['dataset']) as dataset,
+    coalesce(
+        axes['noise.kind'], axes['noise'], planned_rows.config->>'$.noise.name', 'none'
+    ) as noise,
     coalesce(
         try_cast(axes['noise.rate'] as double),
         (planned_rows.config->>'$.noise.rate')::double,
-        case when planned_rows.config->>'$.noise.name' = 'none' then 0 end
+        case
+            when coalesce(
+                planned_rows.config->>'$.noise.name', axes['noise.kind'], axes['noise'], 'none'
+            ) = 'none' then 0
+        end
     ) as noise_rate,
-    planned_rows.config->>'$.architecture.name' as architecture,
+    coalesce(planned_rows.config->>'$.architecture.name', axes['architecture']) as architecture,
     planned_rows.config->>'$.loss.name' as loss,
     json_merge_patch(planned_rows.config->'$.loss', '{"name": null}')::varchar as loss_parameters,
-    (planned_rows.config->>'$.learning_rate')::double as learning_rate,
-    (planned_rows.config->>'$.batch_size')::bigint as batch_size,
-    (planned_rows.config->>'$.epochs')::bigint as num_epochs,
-    planned_rows.config->>'$.precision' as precision,
+    coalesce(
+        (planned_rows.config->>'$.learning_rate')::double,
+        try_cast(axes['learning_rate'] as double)
+    ) as learning_rate,
+    coalesce(
+        (planned_rows.config->>'$.batch_size')::bigint, try_cast(axes['batch_size'] as bigint)
+    ) as batch_size,
+    coalesce(
+        (planned_rows.config->>'$.epochs')::bigint, try_cast(axes['epochs'] as bigint)
+    ) as num_epochs,
+    coalesce(planned_rows.config->>'$.precision', axes['precision']) as precision,
     planned_rows.seed,
     planned_rows.key,
     standing_rows.attempt,

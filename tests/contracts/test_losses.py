@@ -54,6 +54,25 @@ def upside_down(logits: Tensor, labels: Tensor) -> Tensor:
     return -cross_entropy(logits, labels)
 
 
+def rewriting(logits: Tensor, labels: Tensor) -> Tensor:
+    losses = cross_entropy(logits, labels)
+    labels[labels == 1] = 0
+    return losses
+
+
+def normalizing(logits: Tensor, labels: Tensor) -> Tensor:
+    return cross_entropy(logits.sub_(logits.max(dim=1, keepdim=True).values), labels)
+
+
+def tidying(logits: Tensor, labels: Tensor) -> Tensor:
+    torch.set_float32_matmul_precision("medium")
+    return cross_entropy(logits, labels)
+
+
+def drawing(logits: Tensor, labels: Tensor) -> Tensor:
+    return cross_entropy(logits, labels) * torch.rand(())
+
+
 def failing(logits: Tensor, labels: Tensor) -> Tensor:
     raise RuntimeError("out of ideas")
 
@@ -68,6 +87,10 @@ def failing(logits: Tensor, labels: Tensor) -> Tensor:
         (with_decay, "shift of all logits"),
         (upside_down, "never pushes the labelled logit down"),
         (failing, "Symmetric"),
+        (rewriting, "does not write into its arguments"),
+        (normalizing, "does not write into its arguments"),
+        (tidying, "leaves torch's global state"),
+        (drawing, "leaves torch's global state"),
     ],
 )
 def test_a_breach_is_found(loss: Callable[[Tensor, Tensor], Tensor], words: str) -> None:
@@ -88,6 +111,15 @@ def test_a_loss_that_waits_for_the_device_is_told() -> None:
     finding = findings(clipped)["Its steps can be recorded, on a GPU"]
     assert finding.passed is None
     assert finding.detail == "no: item waits for the device"
+
+
+def test_what_is_written_and_changed_is_named_and_undone() -> None:
+    found = {name.partition(",")[0]: item.detail for name, item in findings(rewriting).items()}
+    assert found["It does not write into its arguments"] == "writes into its labels"
+    assert "logits" in findings(normalizing)["It does not write into its arguments"].detail
+    changed = list(findings(tidying).values())[-1].detail
+    assert changed.startswith("changes torch's float32 matmul precision from highest to medium")
+    assert torch.get_float32_matmul_precision() == "highest"
 
 
 def test_facts_are_reported() -> None:

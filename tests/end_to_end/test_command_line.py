@@ -66,12 +66,55 @@ def test_bad_overrides_give_one_line_and_exit_2(run, study: Path, override: str)
 
 def test_missing_study_and_unknown_names(run, tmp_path: Path) -> None:
     assert run("plan", tmp_path / "none.yaml").exit_code == 2
+    (tmp_path / "store" / "studies").mkdir(parents=True)
     assert "no study 'quick'" in run("report", "quick").output
     assert run("status", "quick").exit_code == 2
     assert run("status").exit_code == 0
 
 
-def test_sql_is_read_only(run) -> None:
+READERS = [
+    ("verify",),
+    ("sql", "select 1"),
+    ("status",),
+    ("report", "quick"),
+    ("compact",),
+    ("export", "bundle"),
+    ("logs", "3f2a"),
+]
+
+
+@pytest.mark.parametrize("command", [*READERS, ("merge", "other"), ("plan", "study.yaml")])
+@pytest.mark.parametrize("place", ["s3://bucket/x", "S3://bucket", "r2:/b", "file", "file/below"])
+def test_what_cannot_be_a_store_gives_one_line_and_exit_2(
+    run, command, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("")
+    ended = run(*command, "--store", place)
+    assert ended.exit_code == 2
+    assert ended.output.startswith("error: ")
+    assert ended.output.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("command", READERS)
+def test_a_store_that_is_not_there_is_said_to_be_missing(
+    run, command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for place, words in (("none", "there is no store here"), (".", "a folder but no store")):
+        ended = run(*command, "--store", place)
+        assert (ended.exit_code, ended.output.count("\n")) == (2, 1)
+        assert words in ended.output
+
+
+def test_a_plan_needs_no_store_and_the_list_of_columns_neither(run, study: Path) -> None:
+    assert run("plan", study).exit_code == 0
+    assert run("sql", "--schema").exit_code == 0
+
+
+def test_sql_is_read_only(run, tmp_path: Path) -> None:
+    (tmp_path / "store" / "studies").mkdir(parents=True)
     assert run("sql", "select 41 + 1 as answer", "--csv").output.split() == ["answer", "42"]
     for hostile in (
         "drop view cells",

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from storage import compaction
-from storage.compaction import compact
+from storage.compaction import compact, mend
 from storage.durable import LandingError
 from storage.landing import land_attempt, land_picks, land_study
 from storage.layout import files_in
@@ -95,6 +95,33 @@ def test_a_fault_at_any_change_of_the_disk(
         assert everything(done(act, copy)) == after, f"after change {step}, done again"
         assert name != "compaction" or is_tidy(copy)
     assert step > stride
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("suffix", ["attempts", "copy", "curves"])
+@pytest.mark.parametrize("fault", Fault)
+def test_a_fault_while_a_segment_is_mended(
+    filled: Path, suffix: str, fault: Fault, tmp_path: Path
+) -> None:
+    compact(filled)
+    (path,) = (filled / "segments").glob(f"*.{suffix}.parquet")
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    query = "select * from cells order by key"
+    before = Store(filled, read_only=True).rows(query)
+    for step in count(1):
+        copy = shutil.copytree(filled, tmp_path / f"{step}")
+        with failing_disk(fault, step) as disk, suppress(Killed, LandingError):
+            mend(copy)
+        assert Store(copy, read_only=True).rows(query) == before, f"change {step}"
+        mend(copy)
+        assert Store(copy).rows(query) == before
+        assert Store(copy).verify() == ()
+        assert is_tidy(copy)
+        if not disk.has_struck:
+            break
+    assert step > 3
 
 
 def is_tidy(root: Path) -> bool:

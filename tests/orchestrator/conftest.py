@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,6 +22,7 @@ from storage.attempt import Attempt, PlannedCell, StudyRecord
 from storage.landing import land_attempt, land_study
 from storage.reporting.spec import TableSpec
 from storage.store import Store
+from tests.orchestrator.bench import Bench
 from trainables import catalog
 
 HEAD = """
@@ -59,6 +61,19 @@ def cells(opened) -> Callable[..., tuple[StudyCell, ...]]:
         return expand(*opened(body, *overrides, head=head), catalog, picks)
 
     return cells
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    """A folder with a store, the current folder of the test."""
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # files change within a second here
+    bench = Bench(folder, tmp_path / "store")
+    yield bench
+    bench.fresh()
 
 
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)

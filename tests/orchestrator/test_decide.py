@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
+from orchestrator.cell import StudyCell
 from orchestrator.opened import decide
+from orchestrator.plan import Plan, Standing, Verdict
 from orchestrator.recording import pick_records
 from orchestrator.source import StudyError
 from orchestrator.study import Phase, PickRule
+from storage.standing import Result
 
 RATES = "grid: {loss: [CE], learning_rate: [0.1, 0.2]}\n"
 
@@ -22,11 +24,20 @@ class FakeStore:
 
     results: dict[str, tuple[str, list[float | None]]]
 
-    def states(self) -> list[Any]:
-        return [SimpleNamespace(key=key, outcome=o) for key, (o, _) in self.results.items()]
+    def plan(self, cells: tuple[StudyCell, ...]) -> Plan:
+        """Each cell answered by its result, whose attempt is called by its key."""
+        return Plan(tuple((cell, self._verdict(cell)) for cell in cells))
 
-    def curves(self, keys: list[str], metric: str) -> dict[str, list[float | None]]:
-        return {key: self.results[key][1] for key in keys if key in self.results}
+    def _verdict(self, cell: StudyCell) -> Verdict:
+        found = cell.cell and self.results.get(cell.cell.key)
+        if not (found and cell.cell):
+            return Verdict(Standing.NEW)
+        key = cell.cell.key
+        result = Result(key, "", key, 0, found[0], "{}", "{}", None, None, None)
+        return Verdict(Standing.DONE, result=result)
+
+    def curves(self, attempts: Iterable[str], metric: str) -> dict[str, list[float | None]]:
+        return {attempt: self.results[attempt][1] for attempt in attempts}
 
 
 def test_a_diverged_run_is_no_winner_by_its_best_epoch(opened, cells) -> None:
@@ -35,7 +46,7 @@ def test_a_diverged_run_is_no_winner_by_its_best_epoch(opened, cells) -> None:
     fast, slow = (entry.cell.key for entry in found)
     store = FakeStore({fast: ("diverged", [0.9, 0.1]), slow: ("finished", [0.4, 0.5])})
     phase = Phase(pick={"rate": PickRule(field="learning_rate", select="best")})
-    picks = decide("main", phase, found, store)
+    picks = decide("main", phase, store.plan(found), store)
     (record,) = pick_records(study, picks)
     assert (record.value, record.score, record.runner_up_score) == ("0.2", 0.5, 0.1)
     assert record.metric == "test_accuracy"
@@ -55,7 +66,7 @@ def test_fields_that_advance_together_are_picked_together(opened, cells) -> None
     found = cells(ZIPPED % "")
     keys = [entry.cell.key for entry in found]
     store = FakeStore({keys[0]: ("finished", [0.4]), keys[1]: ("finished", [0.5])})
-    picks = decide("search", study.stages["search"], found, store)
+    picks = decide("search", study.stages["search"], store.plan(found), store)
     assert {name: pick.value for (_, name), (pick,) in picks.items()} == {"rate": 0.2, "size": 16}
     assert all("averaged" not in pick.rule for (pick,) in picks.values())
 

@@ -85,6 +85,54 @@ def test_check_loss_of_a_loss_that_overflows(
     assert "FAILED" in result.output
 
 
+CHANGING = """
+import torch
+from trainables.losses import LOSSES
+
+torch.set_flush_denormal(True)
+
+@LOSSES.register("changing")
+def changing(logits, labels):
+    return torch.nn.functional.cross_entropy(logits, labels, reduction="none")
+"""
+
+WIDE = """
+import math
+from torch import nn
+from trainables.architectures import ARCHITECTURES
+
+@ARCHITECTURES.register("wide")
+def wide(shape, num_classes, generator, *, width: int = 4):
+    layers = nn.Linear(math.prod(shape), width), nn.ReLU(), nn.Linear(width, num_classes)
+    for layer in (layers[0], layers[2]):
+        nn.init.xavier_uniform_(layer.weight, generator=generator)
+    return nn.Sequential(nn.Flatten(), *layers)
+"""
+
+
+def test_check_loss_sees_what_an_import_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    file = tmp_path / "my_changing_loss.py"
+    file.write_text(CHANGING)
+    result = run("check-loss", str(file))
+    assert result.exit_code == 2
+    assert "changes flushing of denormal numbers from False to True" in result.output
+
+
+def test_check_architecture_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    file = tmp_path / "my_wide_network.py"
+    file.write_text(WIDE)
+    result = run("check-architecture", str(file), "--set", "width=6")
+    assert result.exit_code == 2
+    assert "my_wide_network(width=6)" in result.output
+    (failed,) = [line for line in result.output.splitlines() if "FAILED" in line]
+    assert failed.startswith("Initial weights") and "global random numbers are used" in failed
+    assert run("check-architecture", "mlp", "--set", "hidden=[8]").exit_code == 0
+
+
 def test_theory_shows_the_sources_numbers() -> None:
     result = run("theory", "--classes", "10")
     assert result.exit_code == 0

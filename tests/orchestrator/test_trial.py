@@ -13,7 +13,14 @@ import pytest
 
 from orchestrator.attempts import LaunchSettings, Task, failed_attempt
 from orchestrator.cell import make_cell
-from orchestrator.trial import HANG_EXIT_CODE, INTERRUPTED, Ended, checkpoint_path, run_cells
+from orchestrator.trial import (
+    HANG_EXIT_CODE,
+    INTERRUPTED,
+    Ended,
+    Listener,
+    checkpoint_path,
+    run_cells,
+)
 from storage import Store
 from storage.attempt import Attempt
 from storage.schema import CURVES, SCALARS
@@ -154,6 +161,126 @@ def test_one_bad_member_costs_a_stack_nothing(
     ended = {entry.key: entry for entry in run_cells(tasks, settings)}
     assert [ended[given.key].outcome for given in tasks] == ["finished", "failed", "finished"]
     assert "out of ideas" in (ended[tasks[1].key].error_trace or "")
+
+
+FOREIGN = """
+import torch
+from torch import nn
+from trainables.architectures import ARCHITECTURES
+from trainables.architectures.mlp import MLP
+from trainables.losses import LOSSES
+
+def cross_entropy(logits, labels):
+    return nn.functional.cross_entropy(logits, labels, reduction="none")
+
+@LOSSES.register("hasty")
+def hasty(logits, labels):
+    torch.set_float32_matmul_precision("medium")
+    return cross_entropy(logits, labels)
+
+@LOSSES.register("vandal")
+def vandal(logits, labels):
+    import gc
+    from trainables.resident import ResidentData
+    for found in gc.get_referrers(ResidentData):
+        if type(found) is ResidentData:
+            found.test_labels[:20] = 0
+    return cross_entropy(logits, labels)
+
+class Chain(nn.Sequential):
+    def forward(self, images):
+        return 2 * super().forward(images)
+
+@ARCHITECTURES.register("doubled")
+class Doubled:
+    hidden = (4,)
+    stackable = True
+
+    def __call__(self, shape, num_classes, generator):
+        return Chain(*MLP((4,))(shape, num_classes, generator).children())
+"""
+
+
+@pytest.fixture
+def foreign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A module of plug-ins."""
+    folder = tmp_path / "plugins"
+    folder.mkdir()
+    (folder / "foreign_parts.py").write_text(FOREIGN)
+    monkeypatch.syspath_prepend(str(folder))
+    return "foreign_parts"
+
+
+class Heard(Listener):
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+def test_a_cell_that_changes_the_process_fails_alone(
+    settings: LaunchSettings, foreign: str
+) -> None:
+    tasks = [task(seed=5), task(loss=f"{foreign}:hasty"), task(loss="mae", seed=5)]
+    hasty = run_cells([tasks[1]], settings)
+    assert [(entry.outcome, entry.error_class) for entry in hasty] == [("failed", "global_state")]
+    assert not checkpoint_path(Path(settings.store), tasks[1].key).exists()
+    ended = {entry.key: entry.outcome for entry in run_cells(tasks, settings)}
+    assert [ended[given.key] for given in tasks] == ["finished", "failed", "finished"]
+    messages = Store(settings.store).rows("select distinct error_message from failures")
+    assert messages == [
+        (
+            "loss foreign_parts:hasty changes torch's float32 matmul precision from highest to "
+            "medium (and 2 more); set `precision: tf32` or `precision: bf16` in the study instead",
+        )
+    ]
+
+
+def test_a_cell_that_writes_into_the_data_fails_and_the_next_is_as_ever(
+    settings: LaunchSettings, foreign: str
+) -> None:
+    clean = run_cells([task()], settings)
+    (ended,) = run_cells([task(loss=f"{foreign}:vandal")], settings)
+    assert (ended.outcome, ended.error_class) == ("failed", "contradiction")
+    run_cells([task(seed=9)], settings)
+    digests = Store(settings.store).rows("select distinct test_data_sha256 from cells")
+    assert clean[0].outcome == "finished" and len(digests) == 1
+
+
+def test_a_stack_that_is_none_is_trained_cell_by_cell_with_a_note(
+    settings: LaunchSettings, foreign: str, tmp_path: Path
+) -> None:
+    tasks = [task(architecture=f"{foreign}:doubled", seed=seed) for seed in (0, 1)]
+    heard = Heard()
+    ended = run_cells(tasks, settings, heard)
+    assert [entry.outcome for entry in ended] == ["finished"] * 2
+    assert heard.notes == [
+        "foreign_parts:doubled cannot be stacked: a Chain is not a plain nn.Sequential; "
+        "its cells are trained alone"
+    ]
+    alone = replace(settings, store=str(tmp_path / "alone"))
+    for given in tasks:
+        run_cells([given], alone)
+    columns = "select key, test_accuracy, train_loss, stack_size from cells order by key"
+    assert Store(settings.store).rows(columns) == Store(alone.store).rows(columns)
+
+
+def test_a_result_says_how_it_was_computed(settings: LaunchSettings) -> None:
+    run_cells([task(seed=seed) for seed in (0, 1)], settings)
+    columns = "num_threads, stack_size, stack_position, process_state_sha256 is not null"
+    rows = Store(settings.store).rows(f"select {columns} from cells order by stack_position")
+    assert rows == [(1, 2, 0, True), (1, 2, 1, True)]
+
+
+def test_nothing_is_trained_in_a_process_that_cannot_be_cleaned(
+    settings: LaunchSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import trainables.process
+
+    monkeypatch.setattr(trainables.process, "return_to_clean_state", lambda: ("something",))
+    given = task()
+    assert run_cells([given], settings) == [Ended(given.key, INTERRUPTED)]
 
 
 def test_a_result_of_another_driver_is_not_computed_again(settings: LaunchSettings) -> None:

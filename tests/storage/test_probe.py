@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from storage.compaction import compact
 from storage.durable import LandingError
-from storage.probe import check_folder, check_location, is_visible
+from storage.merging import export, merge
+from storage.probe import check_folder, check_location, check_store, is_visible
+from storage.store import Store
 
 
 def test_a_fit_folder_keeps_one_file_for_others_to_see(tmp_path: Path) -> None:
@@ -22,7 +25,10 @@ def test_a_fit_folder_keeps_one_file_for_others_to_see(tmp_path: Path) -> None:
     assert not is_visible(probe)
 
 
-@pytest.mark.parametrize("address", ["s3://bucket/store", "gs:/bucket", "https://host/store"])
+@pytest.mark.parametrize(
+    "address",
+    ["s3://bucket/store", "gs:/bucket", "https://host/store", "S3://b", "r2:/b", "x+y://b"],
+)
 def test_an_address_is_no_folder(address: str) -> None:
     with pytest.raises(LandingError, match="a store is a folder"):
         check_location(Path(address))
@@ -30,7 +36,7 @@ def test_an_address_is_no_folder(address: str) -> None:
 
 def test_a_file_is_no_folder(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(LandingError, match="cannot create a file"):
+    with pytest.raises(LandingError, match="is a file"):
         check_folder(tmp_path / "file")
 
 
@@ -53,3 +59,31 @@ def test_a_file_system_whose_links_overwrite(
     monkeypatch.setattr(os, "link", overwrite)
     with pytest.raises(LandingError, match="does not refuse a hard link"):
         check_folder(tmp_path)
+
+
+OPENERS = {
+    "open": Store,
+    "compact": compact,
+    "merge into": lambda place: merge(Path(place), []),
+    "merge from": lambda place: merge(Path("never-made"), [Path(place)]),
+    "export to": lambda place: export(Path("never-made"), Path(place)),
+}
+
+
+@pytest.mark.parametrize("opener", OPENERS.values(), ids=OPENERS)
+def test_every_way_into_a_store_refuses_what_is_no_folder(opener, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(LandingError, match="s3://bucket/x: a store is a folder"):
+        opener("s3://bucket/x")
+    for place in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(LandingError, match="is a file, not a folder"):
+            opener(place)
+
+
+def test_a_store_must_be_there_to_be_read(tmp_path: Path) -> None:
+    with pytest.raises(LandingError, match="there is no store here"):
+        check_store(tmp_path / "none")
+    with pytest.raises(LandingError, match="is a folder but no store"):
+        check_store(tmp_path)
+    (tmp_path / "studies").mkdir()
+    check_store(tmp_path)

@@ -282,7 +282,10 @@ def test_importing_storage_loads_nothing_heavy():
     assert _run(code) == "[]"
 
 
-def test_a_count_loads_no_pandas_and_no_torch(filled):
+@pytest.mark.parametrize("compacted", [False, True])
+def test_a_count_loads_no_pandas_and_no_torch(filled, compacted):
+    if compacted:
+        compact(filled)
     code = (
         "import sys; from storage import Store; "
         f"print(Store({str(filled)!r}).sql('select count(*) from cells').fetchall(), "

@@ -8,12 +8,17 @@ from pathlib import Path
 import pytest
 import torch
 from loss_accuracy import SPECS
+from torch import Tensor, nn
 
 from tests.trainables.curves import curve
+from trainables.architectures import ARCHITECTURES
+from trainables.architectures.mlp import MLP
 from trainables.catalog import build_config
 from trainables.config import Choice, EpochRecord, TrainingConfig, TrainingResult
-from trainables.registry import ParameterError
-from trainables.stacking import stack_group
+from trainables.losses import LOSSES as REGISTRY
+from trainables.networks import StackedLinear
+from trainables.registry import Component, ParameterError
+from trainables.stacking import StackError, stack_group
 from trainables.train import TrainingInterrupted, train, train_stack
 
 TINY = {
@@ -111,7 +116,7 @@ def interrupted(configs: list[TrainingConfig], paths: list[Path], after: int) ->
             device="cpu",
             checkpoint_paths=paths,
             on_epoch=lambda _, record: seen.append(record),
-            should_stop=lambda: min(record.epoch for record in seen[-len(configs) :]) == after,
+            should_stop=lambda: min((r.epoch for r in seen[-len(configs) :]), default=0) == after,
         )
     assert stop.value.epoch == after
 
@@ -185,6 +190,139 @@ def test_groups_are_those_that_train_together() -> None:
     assert stack_group(config()) != stack_group(config(epochs=9))
     assert stack_group(config(architecture="mlp1024")) is not None
     assert stack_group(config(architecture="resnet20")) is None
+
+
+class Chain(nn.Sequential):
+    """Looks like a plain one and is none."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = super().forward(images)
+        return logits * 2
+
+
+def plain(shape, num_classes, generator, hidden=(16, 8)) -> nn.Module:
+    return MLP(hidden)(shape, num_classes, generator)
+
+
+def doubled(*arguments) -> nn.Module:
+    return Chain(*plain(*arguments).children())
+
+
+def widened(*arguments) -> nn.Module:
+    network = plain(*arguments)
+
+    class Scaled(nn.Linear):
+        def forward(self, x: Tensor) -> Tensor:
+            return 2 * super().forward(x)
+
+    network[1].__class__ = Scaled
+    return network
+
+
+def frozen(*arguments) -> nn.Module:
+    network = plain(*arguments)
+    network[1].weight.requires_grad_(False)
+    return network
+
+
+def tied(*arguments) -> nn.Module:
+    network = plain(*arguments, (16, 16, 16))
+    network[5].weight = network[3].weight
+    return network
+
+
+def repeated(*arguments) -> nn.Module:
+    layers = list(plain(*arguments, (16, 16)).children())
+    return nn.Sequential(*layers[:4], layers[3], *layers[4:])
+
+
+def hooked(*arguments) -> nn.Module:
+    network = plain(*arguments)
+    network.register_forward_hook(lambda _module, _given, logits: logits * 2)
+    return network
+
+
+def without_bias(*arguments) -> nn.Module:
+    network = plain(*arguments)
+    network[1].bias = None
+    return network
+
+
+class WithHidden:
+    """Has a field like that of a multilayer perceptron, and declares nothing."""
+
+    hidden = (16, 8)
+
+    def __call__(self, *arguments) -> nn.Module:
+        return doubled(*arguments)
+
+
+@pytest.fixture
+def offer(monkeypatch: pytest.MonkeyPatch):
+    """Registers an architecture under the name `foreign` for one test."""
+
+    def register(target: object, *, stackable: bool = True) -> str:
+        if stackable:
+            monkeypatch.setattr(target, "stackable", True, raising=False)
+        component = Component("foreign", target, 1, {})
+        monkeypatch.setitem(ARCHITECTURES._components, "foreign", component)
+        return "foreign"
+
+    return register
+
+
+def test_a_field_called_hidden_makes_no_stack(offer) -> None:
+    given = config(architecture=offer(WithHidden, stackable=False))
+    assert stack_group(given) is None
+    with pytest.raises(StackError, match="foreign cannot be stacked: it does not declare"):
+        train_stack([given, replace(given, seed=1)], device="cpu")
+
+
+def test_a_foreign_chain_that_declares_it_is_stacked_as_alone(offer) -> None:
+    given = [config(architecture=offer(plain), seed=seed) for seed in (0, 1)]
+    assert stack_group(given[0]) is not None
+    for result, one in zip(train_stack(given, device="cpu"), given, strict=True):
+        assert_close(result, train(one, device="cpu"))
+
+
+@pytest.mark.parametrize(
+    ("build", "words"),
+    [
+        (doubled, "a Chain is not a plain nn.Sequential"),
+        (widened, "is none of Flatten, ReLU and Linear with a bias"),
+        (without_bias, "is none of Flatten, ReLU and Linear with a bias"),
+        (frozen, "a weight is not trained"),
+        (tied, "layers share a weight"),
+        (repeated, "a layer stands in it twice"),
+        (hooked, "a hook is registered in it"),
+    ],
+)
+def test_a_wrong_declaration_is_refused_before_the_first_step(build, words: str, offer) -> None:
+    given = config(architecture=offer(build))
+    with pytest.raises(StackError, match=words):
+        train_stack([given, replace(given, seed=1)], device="cpu")
+
+
+def test_logits_of_a_stack_are_compared_with_lone_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forgetful(self: StackedLinear, x: Tensor) -> Tensor:
+        return torch.bmm(x, self.weight.transpose(1, 2)) * 1.0001
+
+    monkeypatch.setattr(StackedLinear, "forward", forgetful)
+    with pytest.raises(StackError, match="mlp cannot be stacked: stacked logits differ"):
+        train_stack([config(seed=seed) for seed in (0, 1)], device="cpu")
+
+
+def test_a_loss_that_draws_from_torchs_generator_makes_no_stack(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def drawing(logits: Tensor, labels: Tensor) -> Tensor:
+        losses = nn.functional.cross_entropy(logits, labels, reduction="none")
+        return losses * torch.rand(())
+
+    component = Component("drawing", drawing, 1, REGISTRY.component("ce").parameters)
+    monkeypatch.setitem(REGISTRY._components, "drawing", component)
+    with pytest.raises(StackError, match="ce, drawing cannot be stacked: torch's random state"):
+        train_stack([config(), config(loss="drawing")], device="cpu")
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

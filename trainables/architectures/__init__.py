@@ -3,6 +3,10 @@
 An architecture is a callable `build(shape, num_classes, generator) -> nn.Module` that returns raw
 logits [N, K] for images float [N, C, H, W]; initial weights come from the generator alone. The
 modules named in the table import torch when a network is built, not when its name is looked up.
+
+An architecture whose networks are each an `nn.Sequential` of Flatten, Linear and ReLU may say so by
+an attribute `stackable = True`: several of its networks can then be trained as one batched model.
+What is built is checked against that before the first step; all others train alone.
 """
 
 from __future__ import annotations

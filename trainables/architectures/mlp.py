@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from trainables.architectures import ARCHITECTURES
 from trainables.registry import ParameterError
@@ -23,6 +23,8 @@ class MLP:
     Args:
         hidden: widths of the hidden layers, at least one entry.
     """
+
+    stackable: ClassVar[bool] = True
 
     hidden: tuple[int, ...]
 
