@@ -151,7 +151,7 @@ def _moved_row(pair: EntryPair) -> tuple[str, ...]:
         _entry(pair.left, pair.facts),
         _entry(pair.right, pair.facts),
         NOTHING if difference is None else f"{difference:+.{pair.facts.decimals}f}",
-        NOTHING if errors is None else f"{errors:+.1f}",
+        NOTHING if errors is None else f"{errors:+.2f}",
     )
 
 

@@ -84,7 +84,9 @@ def test_two_kinds_are_not_compared(shelf, lines) -> None:
 
 def test_two_cells(shelf, lines) -> None:
     left, right = shelf.cell(), shelf.cell({"name": "gce", "q": 0.25}, learning_rate=0.2)
-    shelf.result(left, 0.5, initial_weights_sha256=OTHER, noisy_label_sha256=OTHER)
+    shelf.result(
+        left, 0.5, num_threads=None, initial_weights_sha256=OTHER, noisy_label_sha256=OTHER
+    )
     shelf.result(right, 0.75, initial_weights_sha256=OTHER, device="gpu", num_threads=2)
     found = compare_cells(CellSide("", left.key), CellSide("", right.key), shelf.store)
     named = {one.name: (one.before, one.after) for one in found.settings}
@@ -94,7 +96,8 @@ def test_two_cells(shelf, lines) -> None:
     assert found.code == ()  # another component is no changed code
     assert found.data == ()
     assert found.unknown_data == ("training data", "test data", "labels trained on")
-    assert [one.name for one in found.conditions] == ["device", "threads"]
+    conditions = {one.name: (one.before, one.after) for one in found.conditions}
+    assert conditions == {"device": ("cpu", "gpu"), "threads": ("not recorded", "2")}
     metrics = {one.name: (one.left, one.right, one.parts) for one in found.metrics}
     assert metrics["test_accuracy"] == (0.5, 0.75, 2)
     assert metrics["test_loss"] == (1.0, 1.0, None)
@@ -154,7 +157,7 @@ def test_entries_that_moved_the_farthest_first(shelf, study, lines) -> None:
     told = lines("one", "two")
     assert "  learning_rate  0.1  →  0.2  5 cells" in told
     assert "numbers in tables: 3 entries moved, 0 the same" in told
-    line = "  accuracy  CE   0.4     40.00 ± 10.00 (n = 2)  80.00 ± 10.00 (n = 2)  +40.00  +2.8"
+    line = "  accuracy  CE   0.4     40.00 ± 10.00 (n = 2)  80.00 ± 10.00 (n = 2)  +40.00  +2.83"
     assert line in told
     assert (
         "  accuracy  CE   0.6     20.00 (n = 1)          30.00 (n = 1)          +10.00  —" in told
