@@ -11,6 +11,9 @@ UNSET = "(unset)"
 """Stands for a value that one side does not have."""
 
 
+NOT_RECORDED = "not recorded"
+
+
 @dataclass(frozen=True)
 class Change:
     """One name with its two values, in words."""
@@ -26,6 +29,11 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Cha
         left, right = (_text(side[name]) if name in side else UNSET for side in (before, after))
         if left != right:
             yield Change(name, left, right)
+
+
+def recorded(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Facts of a result; one that it does not know says so."""
+    return {name: NOT_RECORDED if fact is None else fact for name, fact in facts.items()}
 
 
 def _text(value: Any) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from orchestrator.changes import Change, changes
+from orchestrator.changes import Change, changes, recorded
 from orchestrator.keys import short
 from orchestrator.sides import CellSide, SideError
 from storage.schema import METRICS
@@ -116,7 +116,7 @@ def compare_cells(left: CellSide, right: CellSide, store: Store) -> CellDifferen
         ours.sources is None or theirs.sources is None,
         tuple(one for one in changes(ours.data, theirs.data) if one.name not in unknown),
         unknown,
-        tuple(changes(ours.conditions, theirs.conditions)),
+        tuple(changes(recorded(ours.conditions), recorded(theirs.conditions))),
         tuple(_metrics(ours, theirs, store)),
     )
 

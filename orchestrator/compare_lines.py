@@ -108,7 +108,7 @@ def _fields(found: StudyDifference) -> Iterator[str]:
         return
     yield "settings and code of cells that are in both"
     rows = [
-        (one.change.name, one.change.before, ARROW, one.change.after, f"{one.num_cells} cells")
+        (one.change.name, one.change.before, ARROW, one.change.after, _count(one.num_cells, "cell"))
         for one in found.fields
     ]
     yield from aligned(rows, 2)
@@ -128,12 +128,12 @@ def _tables(found: StudyDifference) -> Iterator[str]:
 
 def _entries(found: StudyDifference) -> Iterator[str]:
     """Entries that moved, and those for which one side has no number."""
-    empty = f"; {found.num_empty} have no number in either" if found.num_empty else ""
+    empty = f"; no number in either: {found.num_empty}" if found.num_empty else ""
     if not found.moved:
-        yield f"numbers in tables: the same in {found.num_equal} entries{empty}"
+        yield f"numbers in tables: the same in {_count(found.num_equal, 'entry')}{empty}"
     else:
-        moved = f"{len(found.moved)} moved, {found.num_equal} are the same{empty}"
-        yield f"numbers in tables: {moved}"
+        moved = _count(len(found.moved), "entry")
+        yield f"numbers in tables: {moved} moved, {found.num_equal} the same{empty}"
         rows = [_moved_row(pair) for pair in found.moved[:SHOWN_ENTRIES]]
         yield from aligned([ENTRY_HEADER, *rows], 2)
         if (more := len(found.moved) - SHOWN_ENTRIES) > 0:
@@ -151,7 +151,7 @@ def _moved_row(pair: EntryPair) -> tuple[str, ...]:
         _entry(pair.left, pair.facts),
         _entry(pair.right, pair.facts),
         NOTHING if difference is None else f"{difference:+.{pair.facts.decimals}f}",
-        NOTHING if errors is None else f"{errors:+.1f}",
+        NOTHING if errors is None else f"{errors:+.2f}",
     )
 
 
@@ -208,6 +208,11 @@ def _first(lines: Iterable[str], count: int, shown: int, indent: str) -> Iterato
     yield from islice(lines, shown)
     if count > shown:
         yield f"{indent}… and {count - shown} more"
+
+
+def _count(number: int, noun: str) -> str:
+    plural = f"{noun.removesuffix('y')}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{number} {noun if number == 1 else plural}"
 
 
 def _number(value: float | None, decimals: int) -> str:

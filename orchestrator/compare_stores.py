@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.changes import Change, changes
+from orchestrator.changes import Change, changes, recorded
 from orchestrator.compare_studies import StudyDifference, compare_studies
 from orchestrator.keys import short
 from orchestrator.sides import StoreSide, StudySide, launched_study
@@ -131,6 +131,6 @@ def _pair(left: StoredResult, right: StoredResult) -> ResultPair:
     found = (
         *changes(flat(json.loads(left.config)), flat(json.loads(right.config))),
         *(Change(f"code of {one.name}", short(one.before), short(one.after)) for one in code),
-        *changes(left.conditions, right.conditions),
+        *changes(recorded(left.conditions), recorded(right.conditions)),
     )
     return ResultPair(left, right, found)

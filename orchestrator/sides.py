@@ -1,8 +1,8 @@
 """What the two words of a comparison name: cells, studies or stores.
 
-A study file ends in `.yaml`; `NAME@1` is version 1 of a study, or edition 1 of a cell; both count
-from 0. Other words
-are looked for among the studies of the store, then among its keys, then among folders.
+A path of a file, or a name that ends in `.yaml`, is a study file. `NAME@1` is version 1 of a study,
+or edition 1 of a cell; both count from 0. Other words are looked for among the studies of the
+store, then among its keys, then among folders.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def find_side(given: str, store: Store, data_root: Path) -> Side:
         KeyPrefixError: several cells.
         StudyError: a study file is wrong.
     """
-    if is_file(given):
+    if is_file(given) and not Path(given).is_dir():
         return StudySide(given, asked_study(given, (), store, data_root), store)
     numbered = _NUMBERED.fullmatch(given)
     name, number = (numbered["name"], int(numbered["number"])) if numbered else (given, None)

@@ -16,6 +16,7 @@ from orchestrator.axes import told, varying_axes
 from orchestrator.expectations import Expectations
 from orchestrator.present import Present, present
 from storage.attempt import PlannedCell, StudyRecord
+from storage.conflicts import Conflict
 from storage.decisions import Decision
 from storage.reporting.table import Header, place_of
 from storage.schema import Outcome
@@ -120,10 +121,12 @@ class Asked:
     """How a recorded study asks for the cell, and the table entries in which it stands.
 
     Args:
+        version: of the study, if it is not the current one.
         axes: field → value as the study writes it, for fields in which its cells differ.
     """
 
     study: str
+    version: int | None
     phase: str
     seed: int
     axes: Mapping[str, str]
@@ -140,7 +143,9 @@ class Why:
         verdict: where it stands here and now; None if that cannot be said here.
         results: the newest edition first.
         failures: the earliest first.
+        asked: by studies as they stand; by older versions only if no study asks for it any more.
         decisions: what people decided about its results.
+        conflicts: kept results that contradict one of them.
     """
 
     key: str
@@ -151,14 +156,15 @@ class Why:
     failures: tuple[Tried, ...]
     asked: tuple[Asked, ...]
     decisions: tuple[Decision, ...]
+    conflicts: tuple[Conflict, ...]
 
 
 def explain(store: Store, key: str, expectations: Expectations) -> Why:
     """What the store and this machine know of `key`, which was tried or is planned."""
     tried = _tried(store, key)
-    asked = list(_asking(store, key))
+    asked = list(_asking(store, key)) or list(_asked_before(store, key))
     stored = next((one.identity for one in tried if one.identity), None)
-    configs = [*(one.config for one in tried), *(cell.config for _, cell in asked)]
+    configs = [*(one.config for one in tried), *(cell.config for _, _, cell in asked)]
     config = next(text for text in configs if text is not None)
     known = store.known
     here = present(key, config, stored, known, expectations)
@@ -174,8 +180,9 @@ def explain(store: Store, key: str, expectations: Expectations) -> Why:
             if one.attempt in results
         ),
         failures=tuple(one for one in reversed(tried) if not one.is_result),
-        asked=tuple(_asked(record, cell) for record, cell in asked),
+        asked=tuple(_asked(*one) for one in asked),
         decisions=tuple(one for one in store.decisions if one.key == key),
+        conflicts=tuple(one for one in store.conflicts() if one.key == key),
     )
 
 
@@ -188,19 +195,33 @@ def _tried(store: Store, key: str) -> list[Tried]:
     return [Tried(*row) for row in store.rows(query, [key])]
 
 
-def _asking(store: Store, key: str) -> Iterator[tuple[StudyRecord, PlannedCell]]:
-    """Each place in a recorded study that asks for the cell."""
+Request = tuple[StudyRecord, int | None, PlannedCell]
+"""A study that asks for a cell, its version if it is not the current one, and how it asks."""
+
+
+def _asking(store: Store, key: str) -> Iterator[Request]:
+    """Each place in a study as it stands that asks for the cell."""
     query = "select distinct study from planned where key = $1 order by study"
     for (name,) in store.rows(query, [key]):
         if (record := store.study(name)) is not None:
-            yield from ((record, cell) for cell in record.planned if cell.key == key)
+            yield from ((record, None, cell) for cell in record.planned if cell.key == key)
 
 
-def _asked(record: StudyRecord, cell: PlannedCell) -> Asked:
+def _asked_before(store: Store, key: str) -> Iterator[Request]:
+    """The same for older versions, each of which has to be read; the newest first."""
+    for name in store.studies():
+        for version in reversed(store.study_versions(name)):
+            record = None if version.is_current else store.study(name, version.version)
+            for cell in record.planned if record else ():
+                if record and cell.key == key:
+                    yield record, version.version, cell
+
+
+def _asked(record: StudyRecord, version: int | None, cell: PlannedCell) -> Asked:
     places = {name: place_of(cell, spec) for name, spec in record.tables.items()}
     shown = (Place(name, *place) for name, place in places.items() if place is not None)
     axes = told(cell.axes, varying_axes(record.planned))
-    return Asked(record.name, cell.phase, cell.seed, axes, tuple(shown))
+    return Asked(record.name, version, cell.phase, cell.seed, axes, tuple(shown))
 
 
 def _compared(tried: Tried, result: Result, here: PlannedCell | None, known: Known) -> Compared:

@@ -8,6 +8,7 @@ from typing import Any
 
 from orchestrator.columns import aligned
 from orchestrator.keys import short
+from orchestrator.union_lines import conflict_lines
 from orchestrator.why import Asked, Compared, Component, Data, Sameness, Tried, Why
 from storage.decisions import Decision
 from storage.standing import Standing, Verdict, flat
@@ -36,6 +37,7 @@ def why_lines(why: Why, *, full: bool = False, at: str = "") -> Iterator[str]:
         yield from _result(compared)
     if not why.results:
         yield "results: none"
+    yield from (f"  {line}" for line in conflict_lines(why.conflicts))
     yield from _decisions(why.decisions)
     yield from _failures(why.failures)
     yield from _asking(why.asked)
@@ -174,10 +176,13 @@ def _failures(failures: Sequence[Tried]) -> Iterator[str]:
 
 
 def _asking(asked: Sequence[Asked]) -> Iterator[str]:
-    yield "asked for by" if asked else "asked for by: no recorded study"
+    is_past = any(one.version is not None for one in asked)
+    past = ": no study as it stands now, but formerly by" if is_past else ""
+    yield f"asked for by{past}" if asked else "asked for by: no recorded study"
     for one in asked:
         axes = "".join(f", {name}={value}" for name, value in one.axes.items())
-        yield f"  study {one.study}, phase {one.phase}, seed {one.seed}{axes}"
+        version = "" if one.version is None else f"@{one.version}"
+        yield f"  study {one.study}{version}, phase {one.phase}, seed {one.seed}{axes}"
         for place in one.places:
             row, column = (", ".join(header) or "all" for header in (place.row, place.column))
             yield f"    table {place.table}: row {row}, column {column}"

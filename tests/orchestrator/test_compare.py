@@ -84,7 +84,9 @@ def test_two_kinds_are_not_compared(shelf, lines) -> None:
 
 def test_two_cells(shelf, lines) -> None:
     left, right = shelf.cell(), shelf.cell({"name": "gce", "q": 0.25}, learning_rate=0.2)
-    shelf.result(left, 0.5, initial_weights_sha256=OTHER, noisy_label_sha256=OTHER)
+    shelf.result(
+        left, 0.5, num_threads=None, initial_weights_sha256=OTHER, noisy_label_sha256=OTHER
+    )
     shelf.result(right, 0.75, initial_weights_sha256=OTHER, device="gpu", num_threads=2)
     found = compare_cells(CellSide("", left.key), CellSide("", right.key), shelf.store)
     named = {one.name: (one.before, one.after) for one in found.settings}
@@ -94,7 +96,8 @@ def test_two_cells(shelf, lines) -> None:
     assert found.code == ()  # another component is no changed code
     assert found.data == ()
     assert found.unknown_data == ("training data", "test data", "labels trained on")
-    assert [one.name for one in found.conditions] == ["device", "threads"]
+    conditions = {one.name: (one.before, one.after) for one in found.conditions}
+    assert conditions == {"device": ("cpu", "gpu"), "threads": ("not recorded", "2")}
     metrics = {one.name: (one.left, one.right, one.parts) for one in found.metrics}
     assert metrics["test_accuracy"] == (0.5, 0.75, 2)
     assert metrics["test_loss"] == (1.0, 1.0, None)
@@ -135,7 +138,7 @@ def test_two_studies_with_the_same_numbers(shelf, study, lines) -> None:
         "A  one",
         "B  two",
         "cells: the same 2, with the same settings and code",
-        "numbers in tables: the same in 1 entries",
+        "numbers in tables: the same in 1 entry",
     ]
 
 
@@ -153,7 +156,8 @@ def test_entries_that_moved_the_farthest_first(shelf, study, lines) -> None:
     assert [pair.difference for pair in found.moved] == pytest.approx([40, 10, 10])
     told = lines("one", "two")
     assert "  learning_rate  0.1  →  0.2  5 cells" in told
-    line = "  accuracy  CE   0.4     40.00 ± 10.00 (n = 2)  80.00 ± 10.00 (n = 2)  +40.00  +2.8"
+    assert "numbers in tables: 3 entries moved, 0 the same" in told
+    line = "  accuracy  CE   0.4     40.00 ± 10.00 (n = 2)  80.00 ± 10.00 (n = 2)  +40.00  +2.83"
     assert line in told
     assert (
         "  accuracy  CE   0.6     20.00 (n = 1)          30.00 (n = 1)          +10.00  —" in told
@@ -181,7 +185,7 @@ def test_cells_entries_and_tables_of_one_side_only(shelf, study, lines) -> None:
     assert "tables only in B: loss" in told
     assert "table accuracy is declared otherwise" in told
     assert "  bold  paired  →  max" in told
-    assert "numbers in tables: the same in 1 entries; 1 have no number in either" in told
+    assert "numbers in tables: the same in 1 entry; no number in either: 1" in told
     assert "  accuracy  CE  0.4  A 30.00 (n = 1)  B not part of it" in told
 
 
@@ -280,7 +284,7 @@ def test_the_verb(shelf, tmp_path: Path) -> None:
     where = ["--store", str(shelf.root), "--data-root", str(tmp_path)]
     shown = CliRunner().invoke(app, ["diff", "one", "one", *where])
     assert shown.exit_code == 0
-    assert "the same in 1 entries" in shown.output
+    assert "the same in 1 entry" in shown.output
     for words in (["one", "two"], ["one", str(shelf.root)], ["one", str(tmp_path / "none.yaml")]):
         wrong = CliRunner().invoke(app, ["diff", *words, *where])
         assert wrong.exit_code == 2

@@ -185,6 +185,26 @@ def test_a_planned_cell_that_never_ran_and_who_asks_for_it(shelf, why, told) -> 
     assert text.endswith("table accuracy: row MAE*, column 0.4")
 
 
+def test_a_study_that_asked_for_it_once(shelf, told) -> None:
+    cell, other = shelf.cell(), shelf.cell(seed=1)
+    shelf.result(cell)
+    shelf.study("demo", [("CE", cell), ("CE", other)])
+    shelf.study("demo", [("CE", other)], recorded_at=datetime(2026, 2, 1, tzinfo=UTC))
+    text = told(cell.key)
+    assert "asked for by: no study as it stands now, but formerly by\n  study demo@0, " in text
+    assert "asked for by\n  study demo, phase main, seed 1\n" in told(other.key)
+
+
+def test_a_kept_result_that_contradicts(shelf, told) -> None:
+    cell = shelf.cell()
+    shelf.result(cell, 0.5)
+    assert "conflict" not in told(cell.key)
+    shelf.result(cell, 0.75, attempt="another", device="gpu")
+    text = told(cell.key)
+    assert f"  conflict: {cell.key[:12]} differs in test_accuracy, " in text
+    assert "device cpu here, gpu there" in text
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [(None, "no module named"), ("1 / 0", "ZeroDivisionError: division by zero")],
