@@ -228,9 +228,7 @@ RUNS = (
     Column("phase", TEXT, "phase of the study"),
     Column("position", WHOLE, "place in the study's order"),
     Column("label", TEXT, "the study's name of the loss with its parameters, such as MAE*"),
-    Column(
-        "setting", TEXT, "digest of the cell without its seed: replicates share it"
-    ),
+    Column("setting", TEXT, "digest of the cell without its seed: replicates share it"),
     Column("standing", TEXT, "done, new, failed, stale, skipped or pending"),
     Column("reason", TEXT, "why it stands so; NULL for a cell that is done or new"),
 )

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trainables.datasets import RetrievalSplit
+from trainables.datasets import DatasetError, RetrievalSplit
 from trainables.datasets.content import split_sha256
 from trainables.datasets.image_files import ImageFiles
 
@@ -45,8 +45,11 @@ class SplitContent:
         data_root: Path,
         retrieval: RetrievalSplit | None = None,
     ) -> SplitContent:
-        """Images uint8 [N, H, W, C], labels int64 [N]."""
-        digest = split_sha256(images, labels, retrieval, data_root=data_root)
+        """Images uint8 [N, H, W, C], labels int64 [N]. Raises DatasetError if a file has gone."""
+        try:
+            digest = split_sha256(images, labels, retrieval, data_root=data_root)
+        except FileNotFoundError as error:
+            raise DatasetError(f"{error.filename} is in the list and not in the folder") from error
         return cls(digest, np.array(labels), retrieval)
 
     def changes(self, images: NDArray[np.uint8] | ImageFiles, labels: Tensor) -> Iterator[str]:

@@ -98,6 +98,8 @@ def _others(annotation: Any, usual: Any) -> list[Any]:
     """Other values of a plain type: each other word, the other truth, half of a number."""
     if get_origin(annotation) is Literal:
         return [option for option in get_args(annotation) if option != usual]
+    if annotation == bool | None:
+        return [False]  # None stands for what is usual, which is true
     if annotation is bool:
         return [not usual]
     if annotation is int:

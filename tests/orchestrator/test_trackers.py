@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -140,9 +141,12 @@ def test_every_metric_of_the_store_reaches_a_tracker(tmp_path: Path) -> None:
     attempt = attempt_of(0)
     curves = {name: [0.25, 0.5, 0.75] for name in METRICS}
     attempt = replace(attempt, curves={**attempt.curves, **curves}, noise_rate=None)
+    config = json.loads(attempt.config)
+    config["noise"] = {"name": "human"}
+    attempt = replace(attempt, config=json.dumps(config), noise="human")
     land_attempt(tmp_path, attempt)
     ((run, epochs),) = read_runs(tmp_path, "tracked", [attempt.key])
-    assert run.name == "fashion-mnist ce symmetric seed 0"
+    assert run.name == "fashion-mnist ce human seed 0"
     names = {name.removeprefix("epoch_") for name in METRICS}
     assert {"test_cmc1", "test_map", "learning_rate"} < names
     assert [set(figures) for figures in epochs] == [names | {"training_iteration"}] * 3

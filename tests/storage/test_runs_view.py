@@ -30,6 +30,12 @@ CONFIG = {
 }
 
 
+def with_p(p: float, index: int = 0) -> dict[str, str]:
+    """Configuration and parameters of the attempt `index` in `attempt_of`."""
+    loss = {"name": ("ce", "mae", "gce")[index % 3], "p": p}
+    return {"config": json.dumps({"loss": loss}), "loss_parameters": json.dumps({"p": p})}
+
+
 def runs(store: Store, *columns: str, where: str = "true") -> list[tuple[Any, ...]]:
     return store.rows(f"select {', '.join(columns)} from runs where {where} order by position")
 
@@ -58,10 +64,10 @@ def test_each_planned_cell_has_a_row(
     root: Path, attempt: Callable[..., Attempt], failure: Callable[..., Attempt], record
 ) -> None:
     for index in (0, 1):
-        land_attempt(root, attempt(index, config=json.dumps({"loss": {"p": 2}})))
+        land_attempt(root, attempt(index, **with_p(2, index)))
     land_attempt(root, failure(2))
-    there = asked(attempt(0), config=json.dumps({"loss": {"p": 2}}))
-    edited = asked(attempt(1), config=json.dumps({"loss": {"p": 6}}))
+    there = asked(attempt(0), config=with_p(2)["config"])
+    edited = asked(attempt(1), config=with_p(6, 1)["config"])
     skipped = asked(attempt(4), key=None, base_key=None, config=None, skipped="not in the paper")
     pending = asked(attempt(5), key=None, base_key=None, config=None)
     record(there, edited, asked(attempt(2)), asked(attempt(3)), skipped, pending)
@@ -129,9 +135,9 @@ def test_noise_is_named_as_the_study_does(attempt, record, root: Path, noise, ax
 
 
 def test_studies_see_the_result_that_answers_each(attempt, record, root: Path) -> None:
-    land_attempt(root, attempt(0, config=json.dumps({"loss": {"p": 2}})))
-    record(asked(attempt(0), config=json.dumps({"loss": {"p": 2}})), name="theirs")
-    record(asked(attempt(0), config=json.dumps({"loss": {"p": 6}})), name="ours")
+    land_attempt(root, attempt(0, **with_p(2)))
+    record(asked(attempt(0), config=with_p(2)["config"]), name="theirs")
+    record(asked(attempt(0), config=with_p(6)["config"]), name="ours")
     store = Store(root)
     answers = store.rows("select study, standing, attempt from runs order by study")
     assert answers == [("ours", "stale", None), ("theirs", "done", attempt(0).attempt)]

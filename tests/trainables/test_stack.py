@@ -264,7 +264,7 @@ def offer(monkeypatch: pytest.MonkeyPatch):
     def register(target: object, *, stackable: bool = True) -> str:
         if stackable:
             monkeypatch.setattr(target, "stackable", True, raising=False)
-        component = Component("foreign", target, 1, {})
+        component = Component("foreign", target, 1, {}, (__name__,))
         monkeypatch.setitem(ARCHITECTURES._components, "foreign", component)
         return "foreign"
 
@@ -319,7 +319,7 @@ def test_a_loss_that_draws_from_torchs_generator_makes_no_stack(
         losses = nn.functional.cross_entropy(logits, labels, reduction="none")
         return losses * torch.rand(())
 
-    component = Component("drawing", drawing, 1, REGISTRY.component("ce").parameters)
+    component = Component("drawing", drawing, 1, REGISTRY.component("ce").parameters, (__name__,))
     monkeypatch.setitem(REGISTRY._components, "drawing", component)
     with pytest.raises(StackError, match="ce, drawing cannot be stacked: torch's random state"):
         train_stack([config(), config(loss="drawing")], device="cpu")

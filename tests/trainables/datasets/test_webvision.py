@@ -228,7 +228,9 @@ def test_training_is_the_same_streamed_packed_and_from_memory(
 
     def in_memory(images: ImageFiles, device: str) -> object:
         planes = torch.from_numpy(pixels(images)).permute(0, 3, 1, 2).contiguous()
-        return Resident(planes) if len(images) == len(whole) else ResidentImages(planes)
+        source = Resident(planes) if len(images) == len(whole) else ResidentImages(planes)
+        monkeypatch.setattr(source, "content", lambda: images, raising=False)
+        return source
 
     monkeypatch.setattr(resident, "_source", in_memory)
     assert curve() == streamed
