@@ -59,6 +59,11 @@ class MadeBy:
     value: str
     count: int
 
+    @property
+    def word(self) -> str:
+        """What a reader calls the aspect."""
+        return {"plug_ins": "plug-in"}.get(self.aspect, self.aspect)
+
 
 def read_conditions(rows: Iterable[tuple[Any, ...]]) -> dict[str, Conditions]:
     """Attempt → how it was made, from the rows of QUERY."""

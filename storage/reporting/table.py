@@ -14,7 +14,7 @@ from functools import cached_property
 
 from storage.attempt import PickRecord, PlannedCell
 from storage.reporting.bold import Group, bold_keys
-from storage.reporting.conditions import mixed
+from storage.reporting.conditions import MadeBy, mixed, tally
 from storage.reporting.evidence import Evidence, Status
 from storage.reporting.sameness import differences, in_words
 from storage.reporting.selection import METRIC_FACTS, MetricFacts
@@ -44,7 +44,8 @@ class Entry:
         num_at_chance: finished runs that answer no better than by guessing.
         skipped: reasons why the study leaves runs out.
         fields: field → value, for those that all its cells share.
-        mixed: in what its runs were made differently, in words.
+        made_by: how its runs were made, with counts.
+        mixed: in what they were made differently, in words.
         num_conflicting: runs of which the store also holds other numbers.
         is_bold: whether the bold rule marks it.
     """
@@ -56,6 +57,7 @@ class Entry:
     num_at_chance: int = 0
     skipped: tuple[str, ...] = ()
     fields: Mapping[str, str] = field(default_factory=dict)
+    made_by: tuple[MadeBy, ...] = ()
     mixed: tuple[str, ...] = ()
     num_conflicting: int = 0
     is_bold: bool = False
@@ -214,6 +216,7 @@ def _entry(cells: Sequence[PlannedCell], spec: TableSpec, evidence: Evidence) ->
     statuses = {seed: evidence.status(cell) for seed, cell in runs.items()}
     counts = Counter(statuses.values())
     ended = {seed: runs[seed].key or "" for seed, status in statuses.items() if status.has_result}
+    conditions = [evidence.conditions[k] for k in ended.values() if k in evidence.conditions]
     return Entry(
         values={seed: evidence.number(key, statuses[seed], spec) for seed, key in ended.items()},
         keys=ended,
@@ -225,7 +228,8 @@ def _entry(cells: Sequence[PlannedCell], spec: TableSpec, evidence: Evidence) ->
         ),
         skipped=tuple(dict.fromkeys(c.skipped for c in runs.values() if c.skipped is not None)),
         fields=_shared_fields(cells),
-        mixed=mixed(evidence.conditions[k] for k in ended.values() if k in evidence.conditions),
+        made_by=tuple(tally(conditions)),
+        mixed=mixed(conditions),
         num_conflicting=sum(key in evidence.conflicting for key in ended.values()),
     )
 

@@ -22,6 +22,7 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 NUMBERS = (
     *("mean", "sem", "n", "n_planned", "n_diverged", "n_at_chance", "n_failed", "n_stale"),
     *("n_pending", "n_not_run", "n_undefined", "skipped", "is_bold"),
+    *("n_conflicting", "mixed", "made_by"),
     *("published_mean", "published_sem", "difference", "combined_sem", "z"),
 )
 
@@ -93,6 +94,9 @@ def _numbers(entry: Entry) -> tuple[Value, ...]:
         entry.num_undefined,
         "; ".join(entry.skipped),
         int(entry.is_bold),
+        entry.num_conflicting,
+        "; ".join(entry.mixed),
+        "; ".join(f"{one.word} {one.value} ({one.count})" for one in entry.made_by),
     )
 
 

@@ -57,6 +57,7 @@ def _table(table: Table) -> dict[str, Any]:
                 "n_undefined": entry.num_undefined,
                 "skipped": list(entry.skipped),
                 "mixed": list(entry.mixed),
+                "made_by": [asdict(one) for one in entry.made_by],
                 "n_conflicting": entry.num_conflicting,
                 "is_bold": entry.is_bold,
                 "values": {str(seed): value for seed, value in entry.values.items()},

@@ -195,7 +195,7 @@ def _provenance_section(report: Report) -> Section:
         *report.remarks,
     )
     body = [
-        tuple(Cell(printable(text)) for text in (one.aspect, one.value, str(one.count)))
+        tuple(Cell(printable(text)) for text in (one.word, one.value, str(one.count)))
         for one in origin.made_by
     ]
     headings = ("made by", "", "results")
