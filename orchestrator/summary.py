@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from orchestrator.asked import AskedStudy
+    from orchestrator.inspection.asked import AskedStudy
     from orchestrator.launch import LaunchReport
     from orchestrator.plan import Plan
     from storage.store import Store

@@ -39,8 +39,8 @@ from orchestrator.cli.output import (
 )
 
 if TYPE_CHECKING:
-    from orchestrator.asked import AskedStudy
     from orchestrator.cell import Cell
+    from orchestrator.inspection.asked import AskedStudy
     from storage.store import Pace, Store
 
 
@@ -117,8 +117,8 @@ def launch(
     """
     from rich.console import Console
 
-    from orchestrator.asked import asked_study
     from orchestrator.errors import ExecutorError
+    from orchestrator.inspection.asked import asked_study
     from orchestrator.launch import LaunchOptions
     from orchestrator.launch import launch as run_launch
     from orchestrator.lease import LeaseHeldError
@@ -170,9 +170,9 @@ def launch(
 
 def spot_check(share: float, asked: AskedStudy, store: Store, data_root: Path) -> bool:
     """Replay a share of a study's results. False if one of them came out otherwise."""
-    from orchestrator.audit import audit, audit_lines, chosen
-    from orchestrator.redo import answers
-    from orchestrator.replay import name_of
+    from orchestrator.inspection.audit import audit, audit_lines, chosen
+    from orchestrator.inspection.redo import answers
+    from orchestrator.inspection.replay import name_of
 
     results = answers(asked.record.planned, store.known)
     names = [name_of(result.key, result.edition) for result in results]
@@ -191,7 +191,7 @@ def status(
 
     A file is judged as it stands now, a name as it was last launched.
     """
-    from orchestrator.asked import asked_study
+    from orchestrator.inspection.asked import asked_study
     from orchestrator.source import StudyError
     from orchestrator.summary import status_lines
     from storage import Store

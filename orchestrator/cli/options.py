@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.audit import parse_share
 from orchestrator.cli.output import one_line_errors
 from orchestrator.durations import parse_seconds
+from orchestrator.inspection.audit import parse_share
 
 
 def _checked_location(store: Path) -> Path:

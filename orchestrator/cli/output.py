@@ -13,7 +13,7 @@ import typer
 from orchestrator.cli.app import BAD_INPUT
 
 if TYPE_CHECKING:
-    from orchestrator.asked import AskedStudy
+    from orchestrator.inspection.asked import AskedStudy
     from storage.store import Store
 
 

@@ -75,7 +75,7 @@ def report(
     A file is drawn as it stands now, with its overrides, launched or not; a name as it was last
     launched.
     """
-    from orchestrator.asked import AskedError, AskedStudy, asked_study
+    from orchestrator.inspection.asked import AskedError, AskedStudy, asked_study
     from orchestrator.source import StudyError
     from storage import Store
     from storage.reporting.images import ImageError, write_figures

@@ -27,10 +27,10 @@ def why(
     Nothing is trained and nothing is written.
     """
     from orchestrator.expectations import Expectations
-    from orchestrator.keys import KeyPrefixError, find_key
+    from orchestrator.inspection.keys import KeyPrefixError, find_key
+    from orchestrator.inspection.why import explain
+    from orchestrator.inspection.why_lines import why_lines
     from orchestrator.provenance import code_version
-    from orchestrator.why import explain
-    from orchestrator.why_lines import why_lines
     from storage import Store
     from trainables.datasets import default_data_root
 
@@ -61,9 +61,9 @@ def diff(
     For studies: cells that only one has, settings and code that changed, tables declared otherwise,
     and the entries whose mean moved, in units of the combined standard error.
     """
-    from orchestrator.compare import compare
-    from orchestrator.keys import KeyPrefixError
-    from orchestrator.sides import SideError
+    from orchestrator.inspection.compare import compare
+    from orchestrator.inspection.keys import KeyPrefixError
+    from orchestrator.inspection.sides import SideError
     from orchestrator.source import StudyError
     from storage import Store
     from trainables.datasets import default_data_root
@@ -92,9 +92,9 @@ def replay(
     in a stack or on another device. Equal numbers make the code of today stand for the code of the
     result, so that results which were stale because a component's source had changed answer again.
     """
+    from orchestrator.inspection.replay import ReplayError, find_original, replay_lines
+    from orchestrator.inspection.replay import replay as train_again
     from orchestrator.provenance import code_version
-    from orchestrator.replay import ReplayError, find_original, replay_lines
-    from orchestrator.replay import replay as train_again
     from storage import Store
     from storage.decisions import land_decisions
     from storage.durable import LandingError
@@ -130,9 +130,9 @@ def redo(
 
     The old results stay in the store's history and no longer answer. Nothing is deleted.
     """
-    from orchestrator.asked import AskedError, asked_study
-    from orchestrator.redo import WhereError, answers, matching
-    from orchestrator.redo import redo as decide
+    from orchestrator.inspection.asked import AskedError, asked_study
+    from orchestrator.inspection.redo import WhereError, answers, matching
+    from orchestrator.inspection.redo import redo as decide
     from orchestrator.source import StudyError
     from storage import Store
     from storage.decisions import land_decisions

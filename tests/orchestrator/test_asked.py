@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.asked import AskedError, AskedStudy, asked_study, is_file
+from orchestrator.inspection.asked import AskedError, AskedStudy, asked_study, is_file
 from orchestrator.source import StudyError
 from storage import Store
 from storage.reporting.report import StudyNotFoundError

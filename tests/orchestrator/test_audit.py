@@ -8,9 +8,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from orchestrator import audit as module
-from orchestrator.audit import Audit, audit, audit_lines, chosen, parse_share
 from orchestrator.cli.launching import spot_check
+from orchestrator.inspection import audit as module
+from orchestrator.inspection.audit import Audit, audit, audit_lines, chosen, parse_share
 from tests.orchestrator.bench import STUDY, Bench
 
 
@@ -111,8 +111,8 @@ def test_the_editions_that_answer_are_replayed(monkeypatch: pytest.MonkeyPatch) 
         replayed.extend(names)
         return Audit(len(names), (), ())
 
-    monkeypatch.setattr("orchestrator.redo.answers", lambda *_: found)
-    monkeypatch.setattr("orchestrator.audit.audit", replay_all)
+    monkeypatch.setattr("orchestrator.inspection.redo.answers", lambda *_: found)
+    monkeypatch.setattr("orchestrator.inspection.audit.audit", replay_all)
     asked = SimpleNamespace(record=SimpleNamespace(planned=(), launch="launch"))
     store = SimpleNamespace(known=None, root=Path())
     assert spot_check(1.0, asked, store, Path())  # type: ignore[arg-type]

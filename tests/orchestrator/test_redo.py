@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.asked import asked_study
-from orchestrator.redo import WhereError, answers, matching, redo
+from orchestrator.inspection.asked import asked_study
+from orchestrator.inspection.redo import WhereError, answers, matching, redo
 from storage import Store
 from storage.attempt import PlannedCell
 from storage.decisions import land_decisions

@@ -8,8 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import replay as module
-from orchestrator.replay import Original, Replay, ReplayError, find_original, replay, replay_lines
+from orchestrator.inspection import replay as module
+from orchestrator.inspection.replay import (
+    Original,
+    Replay,
+    ReplayError,
+    find_original,
+    replay,
+    replay_lines,
+)
 from storage import Store
 from storage.decisions import land_decisions
 from tests.orchestrator.bench import STUDY, Bench, needs_editions

@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 
 from orchestrator.cli import app
 from orchestrator.expectations import Expectations, sources_text
-from orchestrator.keys import KeyPrefixError, find_key
-from orchestrator.why import Sameness, Why, explain
-from orchestrator.why_lines import why_lines
+from orchestrator.inspection.keys import KeyPrefixError, find_key
+from orchestrator.inspection.why import Sameness, Why, explain
+from orchestrator.inspection.why_lines import why_lines
 from storage.decisions import Decision, land_decisions
 from storage.reporting.spec import TableSpec
 from storage.standing import Standing

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from orchestrator.changes import Change, changes, recorded
-from orchestrator.keys import short
-from orchestrator.sides import CellSide, SideError
+from orchestrator.inspection.changes import Change, changes, recorded
+from orchestrator.inspection.keys import short
+from orchestrator.inspection.sides import CellSide, SideError
 from storage.schema import METRICS
 from storage.standing import flat
 from storage.store import Store

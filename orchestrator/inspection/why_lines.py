@@ -6,10 +6,10 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from orchestrator.columns import aligned
-from orchestrator.keys import short
+from orchestrator.inspection.columns import aligned
+from orchestrator.inspection.keys import short
+from orchestrator.inspection.why import Asked, Compared, Component, Data, Sameness, Tried, Why
 from orchestrator.union_lines import conflict_lines
-from orchestrator.why import Asked, Compared, Component, Data, Sameness, Tried, Why
 from storage.decisions import Decision
 from storage.standing import Standing, Verdict, flat
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.changes import Change, changes, recorded
-from orchestrator.compare_studies import StudyDifference, compare_studies
-from orchestrator.keys import short
-from orchestrator.sides import StoreSide, StudySide, launched_study
+from orchestrator.inspection.changes import Change, changes, recorded
+from orchestrator.inspection.compare_studies import StudyDifference, compare_studies
+from orchestrator.inspection.keys import short
+from orchestrator.inspection.sides import StoreSide, StudySide, launched_study
 from storage.schema import METRICS
 from storage.standing import flat, source_differences
 from storage.store import Store

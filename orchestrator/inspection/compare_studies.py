@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from orchestrator.axes import told, varying_axes
-from orchestrator.changes import Change, changes
-from orchestrator.keys import short
-from orchestrator.sides import StudySide
+from orchestrator.inspection.axes import told, varying_axes
+from orchestrator.inspection.changes import Change, changes
+from orchestrator.inspection.keys import short
+from orchestrator.inspection.sides import StudySide
 from storage.attempt import PlannedCell
 from storage.reporting.report import Report
 from storage.reporting.selection import MetricFacts

@@ -11,8 +11,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.asked import AskedStudy, asked_study, is_file
-from orchestrator.keys import find_key, keys_of
+from orchestrator.inspection.asked import AskedStudy, asked_study, is_file
+from orchestrator.inspection.keys import find_key, keys_of
 from storage.layout import ATTEMPTS, SEGMENTS, STUDIES
 from storage.store import Store
 

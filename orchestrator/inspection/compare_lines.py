@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
-from orchestrator.changes import Change
-from orchestrator.columns import aligned
-from orchestrator.compare_cells import CellDifference, Metric
-from orchestrator.compare_stores import ResultPair, StoreDifference, StoredResult
-from orchestrator.compare_studies import CellGroup, EntryPair, StudyDifference
-from orchestrator.keys import short
+from orchestrator.inspection.changes import Change
+from orchestrator.inspection.columns import aligned
+from orchestrator.inspection.compare_cells import CellDifference, Metric
+from orchestrator.inspection.compare_stores import ResultPair, StoreDifference, StoredResult
+from orchestrator.inspection.compare_studies import CellGroup, EntryPair, StudyDifference
+from orchestrator.inspection.keys import short
 from storage.reporting.selection import MetricFacts
 from storage.reporting.table import Entry, Header
 

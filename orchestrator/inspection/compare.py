@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from orchestrator.compare_cells import compare_cells
-from orchestrator.compare_lines import cell_lines, store_lines, study_lines
-from orchestrator.compare_stores import compare_stores
-from orchestrator.compare_studies import compare_studies
-from orchestrator.sides import KINDS, CellSide, SideError, StoreSide, StudySide, find_side
+from orchestrator.inspection.compare_cells import compare_cells
+from orchestrator.inspection.compare_lines import cell_lines, store_lines, study_lines
+from orchestrator.inspection.compare_stores import compare_stores
+from orchestrator.inspection.compare_studies import compare_studies
+from orchestrator.inspection.sides import (
+    KINDS,
+    CellSide,
+    SideError,
+    StoreSide,
+    StudySide,
+    find_side,
+)
 from storage.store import Store
 
 

@@ -12,9 +12,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from orchestrator.axes import told, varying_axes
 from orchestrator.expectations import Expectations
-from orchestrator.present import Present, present
+from orchestrator.inspection.axes import told, varying_axes
+from orchestrator.inspection.present import Present, present
 from storage.attempt import PlannedCell, StudyRecord
 from storage.conflicts import Conflict
 from storage.decisions import Decision
