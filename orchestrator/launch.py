@@ -111,6 +111,7 @@ def launch(opened: OpenedStudy, options: LaunchOptions, progress: Progress) -> L
             store = Store(options.store)
             plan = plan_cells(opened, picks, store, expectations)
             due = order_trials(plan.to_run(name))
+            check_datasets(plan.cells, options.data_root, only_own=True)
             check_datasets(due, options.data_root)
             # With the picks of later phases that are known, or each launch would add a version.
             whole = plan_study(opened, store, expectations).plan

@@ -38,6 +38,11 @@ class Plan:
         ]
 
     @property
+    def cells(self) -> list[Cell]:
+        """Every cell that is neither skipped nor pending."""
+        return [entry.cell for entry, _ in self.entries if entry.cell is not None]
+
+    @property
     def due(self) -> tuple[Cell, ...]:
         """Distinct cells that a launch runs, whatever their phase."""
         cells = [

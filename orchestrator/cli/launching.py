@@ -73,7 +73,7 @@ def plan(
         opened = open_study(study, overrides or (), smoke=smoke)
         results = Store(store)
         planned = plan_study(opened, results, Expectations(root, code_version().edited)).plan
-        check_datasets(planned.due, root, only_own=True)
+        check_datasets(planned.cells, root, only_own=True)
     show(plan_lines(planned))
     paces = results.paces()
     expected = forecast(planned.due, paces)
