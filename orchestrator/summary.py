@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -42,13 +43,24 @@ def plan_lines(plan: Plan) -> Iterator[str]:
 
 
 def launch_lines(
-    ended: LaunchReport, study: Path, store: Path, pages: Sequence[Path]
+    ended: LaunchReport,
+    study: Path,
+    store: Path,
+    pages: Sequence[Path],
+    overrides: Sequence[str] = (),
 ) -> Iterator[str]:
-    """What a launch left undone, where its results are and what to type next."""
+    """What a launch left undone, where its results are and what to type next.
+
+    Args:
+        overrides: of this launch; a command that reads the file has to repeat them.
+    """
     from orchestrator.hint import example_query
     from storage.standing import Standing
 
     at = "" if store == Path("results") else f" --store {store}"
+    asked = shlex.join([str(study), *overrides])
+    more = shlex.join([str(study), *(one for one in overrides if not one.startswith("seeds="))])
+    name = shlex.quote(ended.plan.planned[0].study)
     counts = ended.plan.counts()
     if ended.num_due == 0:
         yield "nothing to run: every cell has its result"
@@ -56,12 +68,12 @@ def launch_lines(
         yield "the budget is spent; the same command goes on where this one stopped"
     for standing in (Standing.FAILED, Standing.NEW, Standing.STALE, Standing.PENDING):
         if counts[standing]:
-            yield f"{counts[standing]} cells {standing}; see: orchestrator status {study}{at}"
+            yield f"{counts[standing]} cells {standing}; see: orchestrator status {name}{at}"
     yield f"results  {store} (Parquet, one row a cell)"
     yield from (f"report   {page}" for page in pages)
-    yield "next     " + f"orchestrator report {study}{at} --format latex"
+    yield "next     " + f"orchestrator report {asked}{at} --format latex"
     yield "         " + f'orchestrator sql{at} "{example_query(ended.plan.planned)}"'
-    yield "         " + f"orchestrator launch {study}{at} seeds=5"
+    yield "         " + f"orchestrator launch {more}{at} seeds=5"
 
 
 def status_lines(store: Store, studies: Sequence[AskedStudy]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,12 @@ SHOWN = 10
 """Lines of each kind; the rest is counted."""
 
 _SHOWN_DIGITS = 12
-_CONDITION_WORDS = {"num_threads": "threads", "stack_size": "runs in the stack"}
+_COMMIT = re.compile("[0-9a-f]{40}")
+_CONDITION_WORDS = {
+    "code_version": "code",
+    "num_threads": "threads",
+    "stack_size": "runs in the stack",
+}
 
 
 def merge_lines(done: Merge) -> Iterator[str]:
@@ -59,11 +65,14 @@ def _conditions(conflict: Conflict) -> str:
         f"{_CONDITION_WORDS.get(name, name)} {_known(ours)} here, {_known(theirs)} there"
         for name, ours, theirs in conflict.conditions
     ]
-    return "; ".join(pairs) or "device, torch, threads and stack are the same; what is here stays"
+    same = "code version, device, torch, threads and stack are the same; what is here stays"
+    return "; ".join(pairs) or same
 
 
 def _known(value: Any) -> str:
-    return "unknown" if value is None else str(value)
+    """Of a commit, the digits by which it is known elsewhere."""
+    text = "unknown" if value is None else str(value)
+    return text[:_SHOWN_DIGITS] if _COMMIT.fullmatch(text) else text
 
 
 def _refusal_line(refusal: Refusal) -> str:
@@ -74,7 +83,7 @@ def _refusal_line(refusal: Refusal) -> str:
 def _difference_line(found: StudyDifference) -> str:
     ours, theirs = found.ours, found.theirs
     if ours.num_cells == theirs.num_cells == found.num_shared:
-        told = f"the same {ours.num_cells} cells, but another text, overrides or tables"
+        told = f"the same {ours.num_cells} cells, but another text, overrides, tables, code or data"
     else:
         told = f"ours asks for {_asked(ours)}, theirs for {_asked(theirs)}"
         told += f", {found.num_shared} are the same"

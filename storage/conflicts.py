@@ -39,7 +39,7 @@ class Side:
 
 
 SIDE = tuple(field.name for field in fields(Side))
-CONDITIONS = ("device", "torch", "num_threads", "stack_size")
+CONDITIONS = ("code_version", "device", "torch", "num_threads", "stack_size")
 
 
 @dataclass(frozen=True)

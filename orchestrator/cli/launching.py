@@ -156,13 +156,13 @@ def launch(
             show(["stopped at once; the same command resumes"])
             raise typer.Exit(SIGNALLED + signal.SIGINT) from None
     if ended.signal is not None:
-        show([f"stopped; the same command resumes: orchestrator launch {study}"])
+        show(["stopped; the same command resumes"])
         raise typer.Exit(SIGNALLED + ended.signal)
     results = Store(store)
     asked = asked_study(opened.study.name, (), results, options.data_root)
     show_report(asked, results, ReportFormat.TERMINAL)
     pages = write_report_files(asked, results)
-    show(launch_lines(ended, study, store, pages))
+    show(launch_lines(ended, study, store, pages, overrides or ()))
     if audit and not spot_check(audit, asked, results, options.data_root):
         raise typer.Exit(DAMAGED)
     raise typer.Exit(DONE if ended.plan.is_complete else INCOMPLETE)

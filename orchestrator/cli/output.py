@@ -52,7 +52,10 @@ def warn_of_damage(store: Store) -> None:
 
 
 def show_report(asked: AskedStudy, store: Store, chosen: ReportFormat) -> None:
-    """The tables of a study on standard output."""
+    """The tables of a study on standard output.
+
+    CSV has no place for a table that could not be drawn, so that is said on standard error.
+    """
     from storage.reporting.render import RENDERERS, terminal
 
     built = asked.report(store)
@@ -62,6 +65,9 @@ def show_report(asked: AskedStudy, store: Store, chosen: ReportFormat) -> None:
         Console().print(terminal.render(built))
     else:
         show([RENDERERS[chosen](built).rstrip("\n")])
+    if chosen is ReportFormat.CSV:
+        for problem in built.problems:
+            typer.echo(f"not drawn: {problem.table}: {problem.message}", err=True)
 
 
 def watch_report(ask: Callable[[Store], AskedStudy], root: Path, every_seconds: float = 5) -> None:

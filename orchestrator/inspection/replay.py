@@ -134,14 +134,16 @@ def find_original(store: Store, wanted: str) -> Original:
     """A result of the one cell whose key begins with `wanted`: the newest, or that of an edition.
 
     Args:
-        wanted: the first digits of a key, and after a dot the edition if not the newest is meant.
+        wanted: the first digits of a key, and after a dot or an @ the edition if not the newest is
+            meant. A result that was to be made anew is found too.
 
     Raises:
         ReplayError: no such result, or more than one such cell.
     """
-    prefix, dot, edition = wanted.lower().partition(".")
+    prefix, dot, edition = wanted.lower().replace("@", ".").partition(".")
     rows = store.rows(
-        f"select {FACTS} from results where starts_with(key, $1) order by key, edition desc",
+        f"select {FACTS} from attempts where starts_with(key, $1) "
+        "and outcome in ('finished', 'diverged') order by key, edition desc",
         [prefix],
     )
     found = [Original(*row) for row in rows]

@@ -34,7 +34,7 @@ def why_lines(why: Why, *, full: bool = False, at: str = "") -> Iterator[str]:
     yield from aligned(list(_standing(why, at)), 2)
     yield from _fields(why, full=full)
     for compared in why.results:
-        yield from _result(compared)
+        yield from _result(compared, is_replaced=_is_replaced(compared, why.results))
     if not why.results:
         yield "results: none"
     yield from (f"  {line}" for line in conflict_lines(why.conflicts))
@@ -92,10 +92,16 @@ def _flat(config: Mapping[str, Any]) -> Iterator[str]:
     return aligned(sorted(rows), 2)
 
 
-def _result(compared: Compared) -> Iterator[str]:
+def _is_replaced(compared: Compared, results: Sequence[Compared]) -> bool:
+    """Whether a newer result of the cell was made than one that was to be made anew."""
+    return any(other.tried.edition > compared.tried.edition for other in results)
+
+
+def _result(compared: Compared, *, is_replaced: bool) -> Iterator[str]:
     tried = compared.tried
     at = f" in epoch {tried.diverged_epoch}" if tried.diverged_epoch else ""
-    yield f"result, edition {tried.edition}: {tried.outcome}{at}; {_answer(compared)}"
+    said = _answer(compared, is_replaced=is_replaced)
+    yield f"result, edition {tried.edition}: {tried.outcome}{at}; {said}"
     yield from aligned(list(_facts(tried)), 2)
     rows = [
         *((_code_of(c), c.origin, short(c.sha256), c.sameness.value) for c in compared.components),
@@ -113,9 +119,9 @@ def _code_of(component: Component) -> str:
     return f"code of {component.field}{name}"
 
 
-def _answer(compared: Compared) -> str:
+def _answer(compared: Compared, *, is_replaced: bool) -> str:
     if compared.redo is not None:
-        return f"to be run anew: {compared.redo}"
+        return f"{'superseded' if is_replaced else 'to be run anew'}: {compared.redo}"
     if compared.moved is None:
         return "cannot be compared here"
     moved = "; ".join(item.words for item in compared.moved)

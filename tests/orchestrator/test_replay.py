@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from orchestrator.inspection.replay import (
     replay_lines,
 )
 from storage import Store
-from storage.decisions import land_decisions
+from storage.decisions import Decision, land_decisions
 from tests.orchestrator.bench import STUDY, Bench, needs_editions
 from tests.orchestrator.test_expectations import EDITED, LOSS, MINE
 from trainables.registry import ComponentError
@@ -123,12 +124,23 @@ def test_keys_are_found_by_their_first_digits(bench: Bench) -> None:
     store = Store(bench.store)
     key = store.rows("select min(key) from cells")[0][0]
     assert find_original(store, key[:12].upper()).key == key
+    for name in (f"{key[:12]}.0", f"{key[:12]}@0"):
+        assert find_original(store, name).key == key
     with pytest.raises(ReplayError, match="2 cells have a key that begins with"):
         find_original(store, "")
     with pytest.raises(ReplayError, match="no result of a cell whose key begins with xyz"):
         find_original(store, "xyz")
     with pytest.raises(ReplayError, match=f"cell {key[:16]} has no edition 7; there are 0"):
         find_original(store, f"{key[:12]}.7")
+
+
+def test_a_result_that_is_to_be_made_anew_can_be_replayed(bench: Bench, launched: Path) -> None:
+    original = find_original(Store(bench.store), "")
+    when = datetime(2026, 1, 2, tzinfo=UTC)
+    land_decisions(
+        bench.store, [Decision("redo", original.key, original.attempt, "a bad node", when)]
+    )
+    assert again(bench, wanted=f"{original.key}.0").is_equal
 
 
 @needs_editions

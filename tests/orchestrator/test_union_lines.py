@@ -36,8 +36,12 @@ def test_a_conflict_names_its_size_and_what_differs_in_the_conditions(conflict) 
     alike = replace(conflict, kept=conflict.standing, origin=THERE, edition=2)
     assert list(conflict_lines([alike])) == [
         f"conflict: {key} (edition 2) of theirs differs in test_accuracy, test accuracy by up to "
-        "3.84 points; device, torch, threads and stack are the same; what is here stays"
+        "3.84 points; code version, device, torch, threads and stack are the same; what is here "
+        "stays"
     ]
+    commit = replace(conflict.kept, code_version="1234567890ab" + 28 * "0")
+    (line,) = conflict_lines([replace(alike, kept=commit)])
+    assert "; code abc here, 1234567890ab there; " in line
     assert "is not there" in next(conflict_lines([replace(conflict, standing=None)]))
 
 
@@ -63,6 +67,6 @@ def test_studies_that_differ_say_what_each_asks_for() -> None:
     assert list(merge_lines(Merge(differences=[fewer, other])))[1:] == [
         "study tiny of theirs: ours asks for 12 cells, theirs for 4 cells (overrides seeds=1), "
         "4 are the same; ours stays",
-        "study tiny of theirs: the same 12 cells, but another text, overrides or tables; "
-        "ours stays",
+        "study tiny of theirs: the same 12 cells, but another text, overrides, tables, "
+        "code or data; ours stays",
     ]

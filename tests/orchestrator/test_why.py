@@ -153,6 +153,7 @@ def test_editions_failures_and_decisions(shelf, why, told) -> None:
         [Decision("redo", cell.key, first, "a bad node", datetime(2026, 1, 2, tzinfo=UTC))],
     )
     assert why(cell.key).verdict.reason == "to be run anew: a bad node"
+    assert "result, edition 0: finished; to be run anew: a bad node" in told(cell.key)
     shelf.result(cell, edition=1, stack_size=8, stack_position=2, num_threads=None)
     later = datetime(2026, 1, 3, tzinfo=UTC)
     shelf.failure(cell, "out of luck", committed_at=later)
@@ -162,7 +163,7 @@ def test_editions_failures_and_decisions(shelf, why, told) -> None:
     assert [one.error_message for one in found.failures] == ["first", "out of luck"]
     text = told(cell.key)
     assert "standing  done, by edition 1" in text
-    assert "result, edition 0: finished; to be run anew: a bad node" in text
+    assert "result, edition 0: finished; superseded: a bad node" in text
     assert "threads not recorded, number 3 in a stack of 8" in text
     assert "2026-01-03 00:00:00 UTC  node  exception  out of luck" in text
 

@@ -34,6 +34,8 @@ SPECIAL = {
 SYMBOLS = {
     "±": r"\pm",
     "†": r"\dagger",
+    "‡": r"\ddagger",
+    "≠": r"\neq",
     "≈": r"\approx",
     "✗": r"\times",
     "×": r"\times",

@@ -16,6 +16,7 @@ from rich.console import Console
 
 from storage.reporting.render import RENDERERS, latex, markdown, terminal
 from storage.reporting.render.csv import guarded
+from storage.reporting.render.entries import LEGEND
 from storage.reporting.report import build_report
 from storage.reporting.spec import Reference, TableSpec
 
@@ -226,6 +227,11 @@ def test_latex_compiles_with_booktabs_only(which, request, tmp_path):
 @pytest.mark.parametrize("name", ["é", "Ü", "ç", "α", "中", "\u0301", "-", "--", "``"])
 def test_latex_sets_every_character_without_a_package(name):
     assert latex.escape(name).isascii()
+
+
+@pytest.mark.parametrize("mark", "".join(LEGEND))
+def test_latex_has_a_symbol_for_every_mark(mark):
+    assert "U+" not in latex.escape(mark)
 
 
 def test_terminal_shows_names_as_they_are_and_obeys_none(hostile_report):
