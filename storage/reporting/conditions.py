@@ -29,7 +29,8 @@ class Conditions:
         torch: version.
         threads: CPU threads.
         stacking: alone, or in a stack.
-        plug_ins: code that is none of this project's: name and digest of each.
+        plug_ins: plug-ins, and code of this project with uncommitted changes: what it is of, and
+            its digest.
     """
 
     code: str
@@ -46,7 +47,7 @@ ASPECTS = {
     "torch": "versions of torch",
     "threads": "numbers of threads",
     "stacking": "runs alone and in stacks",
-    "plug_ins": "versions of plug-ins",
+    "plug_ins": "versions of plug-ins or edited code",
 }
 """Field of Conditions → what an entry mixes whose runs differ in it."""
 
@@ -62,7 +63,7 @@ class MadeBy:
     @property
     def word(self) -> str:
         """What a reader calls the aspect."""
-        return {"plug_ins": "plug-in"}.get(self.aspect, self.aspect)
+        return {"plug_ins": "own code"}.get(self.aspect, self.aspect)
 
 
 def read_conditions(rows: Iterable[tuple[Any, ...]]) -> dict[str, Conditions]:
@@ -117,7 +118,12 @@ def _plug_ins(sources: str | None) -> tuple[str, ...]:
     """Components that are plug-ins or edited, with the start of their digest."""
     found = json.loads(sources) if sources else {}
     return tuple(
-        f"{field} {one['name']} ({one['origin']}, {(one['sha256'] or UNKNOWN)[:12]})"
+        f"{_component(field, one['name'])} ({one['origin']}, {(one['sha256'] or UNKNOWN)[:12]})"
         for field, one in sorted(found.items())
         if one["origin"] != "built-in"
     )
+
+
+def _component(field: str, name: str) -> str:
+    """Such as `loss ce`; the engine is a field and a name."""
+    return name if name == field else f"{field} {name}"

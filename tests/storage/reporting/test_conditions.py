@@ -28,6 +28,13 @@ def test_rows_are_read_in_words() -> None:
     assert (found["b"].threads, found["b"].stacking) == ("unknown", "in a stack")
 
 
+def test_edited_code_of_the_project_is_no_plug_in() -> None:
+    edited = {"name": "engine", "origin": "edited", "sha256": "cd" * 32}
+    found = read_conditions([("a", *made(sources=json.dumps({"engine": edited})))])
+    (own,) = (one for one in tally(found.values()) if one.aspect == "plug_ins")
+    assert (own.word, own.value) == ("own code", "engine (edited, cdcdcdcdcdcd)")
+
+
 def test_what_runs_differ_in_is_named() -> None:
     one, same = (read_conditions([("a", *made())])["a"] for _ in range(2))
     other = read_conditions([("b", *made(device="H100", threads=2))])["b"]
