@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from orchestrator.inspection.keys import short
+
 UNSET = "(unset)"
 """Stands for a value that one side does not have."""
 
@@ -29,6 +31,20 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Cha
         left, right = (_text(side[name]) if name in side else UNSET for side in (before, after))
         if left != right:
             yield Change(name, left, right)
+
+
+def code_changes(before: str | None, after: str | None) -> Iterator[Change]:
+    """Components of one name whose code differs, committed or not; none if one side is unknown.
+
+    Args:
+        before, after: `sources` of two results or planned cells.
+    """
+    left, right = json.loads(before or "{}"), json.loads(after or "{}")
+    for field in sorted(left.keys() & right.keys()):
+        old, new = left[field], right[field]
+        if old["name"] == new["name"] and old["sha256"] != new["sha256"]:
+            words = [f"{one['origin']} {short(one['sha256'])}" for one in (old, new)]
+            yield Change(field if field == new["name"] else f"{field} {new['name']}", *words)
 
 
 def recorded(facts: Mapping[str, Any]) -> dict[str, Any]:

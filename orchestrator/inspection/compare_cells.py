@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from orchestrator.inspection.changes import Change, changes, recorded
+from orchestrator.inspection.changes import Change, changes, code_changes, recorded
 from orchestrator.inspection.keys import short
 from orchestrator.inspection.sides import CellSide, SideError
 from storage.schema import METRICS
@@ -112,7 +112,7 @@ def compare_cells(left: CellSide, right: CellSide, store: Store) -> CellDifferen
         ours,
         theirs,
         tuple(changes(flat(json.loads(ours.config)), flat(json.loads(theirs.config)))),
-        tuple(_code(ours.sources, theirs.sources)),
+        tuple(code_changes(ours.sources, theirs.sources)),
         ours.sources is None or theirs.sources is None,
         tuple(one for one in changes(ours.data, theirs.data) if one.name not in unknown),
         unknown,
@@ -134,16 +134,6 @@ def _run(side: CellSide, store: Store) -> Run:
     if not rows:
         raise SideError(f"cell {short(side.key)} {missing}")
     return Run(*rows[0])
-
-
-def _code(before: str | None, after: str | None) -> Iterator[Change]:
-    """Components of one name whose code differs."""
-    left, right = json.loads(before or "{}"), json.loads(after or "{}")
-    for field in sorted(left.keys() & right.keys()):
-        old, new = left[field], right[field]
-        if old["name"] == new["name"] and old["sha256"] != new["sha256"]:
-            words = [f"{one['origin']} {short(one['sha256'])}" for one in (old, new)]
-            yield Change(field if field == new["name"] else f"{field} {new['name']}", *words)
 
 
 def _metrics(left: Run, right: Run, store: Store) -> Iterator[Metric]:

@@ -198,10 +198,17 @@ def _other_numbers(found: StoreDifference) -> Iterator[str]:
 def _other(pair: ResultPair) -> str:
     left, right = (_number(one.test_accuracy, 4) for one in (pair.left, pair.right))
     found = ", ".join(f"{one.name} {one.before} {ARROW} {one.after}" for one in pair.changes)
-    reason = found or "settings, code, device, torch, threads and stack size are the same"
+    reason = found or _same(pair)
     return (
         f"{short(pair.left.key)}  {pair.left.words}: test accuracy {left} {ARROW} {right}; {reason}"
     )
+
+
+def _same(pair: ResultPair) -> str:
+    if None in (pair.left.sources, pair.right.sources):
+        same = "settings, device, torch, threads and stack size are the same"
+        return f"{same}; whether the code is was not recorded"
+    return "settings, code, device, torch, threads and stack size are the same"
 
 
 def _first(lines: Iterable[str], count: int, shown: int, indent: str) -> Iterator[str]:

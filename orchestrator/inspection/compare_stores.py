@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from orchestrator.inspection.changes import Change, changes, recorded
+from orchestrator.inspection.changes import Change, changes, code_changes, recorded
 from orchestrator.inspection.compare_studies import StudyDifference, compare_studies
-from orchestrator.inspection.keys import short
 from orchestrator.inspection.sides import StoreSide, StudySide, launched_study
 from storage.schema import METRICS
-from storage.standing import flat, source_differences
+from storage.standing import flat
 from storage.store import Store
 
 _COLUMNS = "key, dataset, loss, noise, seed, test_accuracy, device, num_threads, stack_size"
@@ -127,10 +126,10 @@ def _results(store: Store) -> dict[str, StoredResult]:
 
 
 def _pair(left: StoredResult, right: StoredResult) -> ResultPair:
-    code = source_differences(left.sources, right.sources, frozenset())
+    code = code_changes(left.sources, right.sources)
     found = (
         *changes(flat(json.loads(left.config)), flat(json.loads(right.config))),
-        *(Change(f"code of {one.name}", short(one.before), short(one.after)) for one in code),
+        *(replace(one, name=f"code of {one.name}") for one in code),
         *changes(recorded(left.conditions), recorded(right.conditions)),
     )
     return ResultPair(left, right, found)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 from orchestrator.inspection.axes import told, varying_axes
-from orchestrator.inspection.changes import Change, changes
-from orchestrator.inspection.keys import short
+from orchestrator.inspection.changes import Change, changes, code_changes
 from orchestrator.inspection.sides import StudySide
 from storage.attempt import PlannedCell
 from storage.reporting.report import Report
@@ -18,7 +17,7 @@ from storage.reporting.selection import MetricFacts
 from storage.reporting.spec import TableSpec
 from storage.reporting.statistics import combined_error, z_score
 from storage.reporting.table import Entry, Header, Table
-from storage.standing import flat, source_differences
+from storage.standing import flat
 
 HOW_TAKEN = {"value", "select", "last_k"}
 """Declarations of a table without which its numbers cannot be compared."""
@@ -189,8 +188,8 @@ def _cell_changes(left: PlannedCell, right: PlannedCell) -> Iterator[Change]:
     if left.config != right.config:
         yield from changes(flat(json.loads(left.config)), flat(json.loads(right.config)))
     if left.sources != right.sources:
-        for moved in source_differences(left.sources, right.sources, frozenset()):
-            yield Change(f"code of {moved.name}", short(moved.before), short(moved.after))
+        for change in code_changes(left.sources, right.sources):
+            yield replace(change, name=f"code of {change.name}")
 
 
 def _table_changes(

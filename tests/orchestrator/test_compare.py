@@ -266,6 +266,28 @@ def test_two_stores(shelf, tmp_path: Path) -> None:
     assert found.studies[0].moved[0].difference == pytest.approx(100 * (0.5 + 1.4) / 3 - 50)
 
 
+def test_committed_code_that_differs_is_told_of_stores_and_studies(shelf, tmp_path: Path) -> None:
+    """A revision keeps a result standing; it does not make two commits the same code."""
+    other = shelf.__class__(tmp_path / "other")
+    cell, unrecorded = shelf.cell(), shelf.cell(seed=1)
+    shelf.result(cell, 0.5)
+    other.result(cell, 0.7, sources=moved_code(cell, "built-in"))
+    for one, accuracy in ((shelf, 0.5), (other, 0.6)):
+        one.result(unrecorded, accuracy, sources=None)
+        one.study("demo", [("CE", cell)])
+    (planned,) = other.store.study("demo").planned
+    moved = planned.__class__(**{**vars(planned), "sources": moved_code(cell, "built-in")})
+    other.study("demo", [("CE", cell)], planned=(moved,))
+    told = list(
+        store_lines(compare_stores(StoreSide("a", shelf.store), StoreSide("b", other.store)))
+    )
+    ours = json.loads(sources_text(cell.config, frozenset()))["loss"]["sha256"]
+    change = f"built-in {ours[:12]} → built-in {OTHER[:12]}"
+    assert any(line.endswith(f"; code of loss ce {change}") for line in told)
+    assert any(line.endswith("the same; whether the code is was not recorded") for line in told)
+    assert any("code of loss ce" in line for line in told[told.index("") :])
+
+
 def test_curves_that_end_alike_are_other_numbers(shelf, tmp_path: Path) -> None:
     other = shelf.__class__(tmp_path / "other")
     cell = shelf.cell()
