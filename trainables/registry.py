@@ -203,9 +203,10 @@ class Registry(Generic[T]):
         if name in self._components:
             return self._components[name]
         hint = nearest(name, self.names())
-        raise UnknownComponentError(
-            f"unknown {self.kind} '{name}', one of {', '.join(self.names())}", nearest=hint
-        )
+        listed = f"unknown {self.kind} '{name}', one of {', '.join(self.names())}"
+        if hint is None and name.isidentifier():
+            listed += f"; {name}.py is neither in the current folder nor an installed module"
+        raise UnknownComponentError(listed, nearest=hint)
 
     def resolve(self, choice: Choice) -> Choice:
         """`choice` with every parameter present and in canonical form. Raises ComponentError."""

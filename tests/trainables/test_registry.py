@@ -115,6 +115,14 @@ def test_the_nearest_valid_choice_is_named(things: Registry[Any]) -> None:
     assert mistyped.value.nearest == "fast"
 
 
+def test_a_plug_in_that_is_not_found_is_told_where_it_is_looked_for() -> None:
+    with pytest.raises(UnknownComponentError, match=r"; nowhere_near\.py is neither in the curr"):
+        LOSSES.component("nowhere_near")
+    with pytest.raises(UnknownComponentError) as close:
+        LOSSES.component("gcee")
+    assert "gcee.py" not in str(close.value)
+
+
 def test_an_installed_package_offers_components(
     things: Registry[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
