@@ -55,7 +55,8 @@ class StudyError(Exception):
         self.file, self.line, self.column = place
         hint = f" (did you mean {nearest}?)" if nearest else ""
         where = f"{key}: " if key else ""
-        super().__init__(f"{self.file}:{self.line}:{self.column}: {where}{self.message}{hint}")
+        told = f"{self.file}:{self.line}:{self.column}: {where}{self.message}{hint}"
+        super().__init__(" ".join(told.split("\n")))  # a key or an override may hold a line break
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from orchestrator.grid import expand
@@ -119,6 +119,7 @@ def test_any_bytes_give_one_line(tmp_path, content: bytes) -> None:
 
 
 @fuzz(100)
+@example(override="0\n=")
 @given(override=st.text(max_size=20))
 def test_any_override_gives_a_study_or_one_line(tmp_path, override: str) -> None:
     path = tmp_path / "fuzz.yaml"
