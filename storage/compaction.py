@@ -27,7 +27,7 @@ from storage.opening import (
     check_segment,
     open_segment,
     open_segments,
-    segment_curves,
+    sound_rows,
 )
 from storage.probe import check_location
 from storage.reader import Damage, Reader, conform, stack
@@ -162,7 +162,8 @@ class _Compactor:
     def _write_damaged_anew(self) -> None:
         """Put what is sound of each damaged segment into a new one."""
         for opened in [one for one in self._live if self._is_damaged(one)]:
-            self._replace([opened], [self._rows(opened)] if len(opened.attempts) else [])
+            rows = self._rows(opened)
+            self._replace([opened], [rows] if len(rows) else [])
 
     def _replace(self, former: Sequence[OpenSegment], rows: Sequence[_Rows]) -> None:
         """Make one segment of `rows` live in place of `former`; those that are damaged go aside."""
@@ -178,7 +179,7 @@ class _Compactor:
         self._switch()
 
     def _rows(self, opened: OpenSegment) -> _Rows:
-        return _Rows(opened.attempts, segment_curves(self._reader, opened))
+        return _Rows(*sound_rows(self._reader, opened))
 
     def _is_damaged(self, opened: OpenSegment) -> bool:
         paths = opened.segment.paths(self._root)

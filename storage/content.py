@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from storage.layout import KEY
-from storage.schema import CURVES, SCALARS, Outcome
+from storage.schema import CURVES, SCALARS, SUMMARY, Outcome
 
 if TYPE_CHECKING:
     from storage.attempt import Attempt
@@ -63,6 +63,10 @@ CURVE_NAMES = tuple(column.name for column in CURVES)
 FRACTION_CURVES = frozenset(column.name for column in CURVES if column.unit == "fraction")
 
 
+FIGURE_NAMES = tuple(column.name for column in SUMMARY)
+FRACTION_FIGURES = frozenset(column.name for column in SUMMARY if column.unit == "fraction")
+
+
 class ContentError(Exception):
     """A row that cannot be true. The text is one line that names the cell and the contradiction."""
 
@@ -91,6 +95,11 @@ def facts_problem(row: Mapping[str, Any], key_of: KeyOf | None = None) -> str | 
 def curves_problem(row: Mapping[str, Any]) -> str | None:
     """What is wrong with an attempt's curves."""
     return _found(_check_curves, row)
+
+
+def figures_problem(row: Mapping[str, Any]) -> str | None:
+    """What is wrong with the figures that a segment keeps of an attempt's curves."""
+    return _found(_check_figures, row)
 
 
 def object_problem(name: str, text: str | None) -> str | None:
@@ -235,6 +244,20 @@ def _check_curves(row: Mapping[str, Any]) -> None:
         _require(length in (0, asked), f"{name} has {length} values in {asked} epochs")
         value = _first_unsound(values, is_fraction=name in FRACTION_CURVES)
         _require(value is None, f"{name} has the value {value}")
+
+
+def _check_figures(row: Mapping[str, Any]) -> None:
+    """Figures are finite, fractions in [0, 1], and the best is no worse than the last."""
+    for name in FIGURE_NAMES:
+        if (value := row.get(name)) is not None:
+            is_sound = _is_fraction if name in FRACTION_FIGURES else math.isfinite
+            _require(is_sound(value), f"its last or best {name} is {value}")
+    last, best, epoch = (row.get(n) for n in ("test_accuracy", "best_test_accuracy", "best_epoch"))
+    if best is not None and last is not None:
+        _require(best >= last, f"its best test accuracy is {best}, its last {last}")
+    if epoch is not None:
+        is_there = 1 <= epoch <= row["num_epochs"]
+        _require(is_there, f"its best epoch is {epoch} of {row['num_epochs']}")
 
 
 def _first_unsound(values: Sequence[float | None], *, is_fraction: bool) -> float | None:

@@ -22,7 +22,13 @@ from storage.schema import (
     segment_attempts_schema,
     segment_curves_schema,
 )
-from storage.screening import refused_curves, refused_facts
+from storage.screening import (
+    contradicted_figures,
+    refused_curves,
+    refused_facts,
+    refused_figures,
+    whole_numbers,
+)
 from storage.segments import (
     Segment,
     check_copy,
@@ -85,17 +91,37 @@ def segment_curves(reader: Reader, opened: OpenSegment) -> pa.Table:
 
     What is lost, and what cannot be true, is reported.
     """
+    return _checked_curves(reader, opened)[0]
+
+
+def num_without_curves(reader: Reader, opened: OpenSegment) -> int:
+    """Results of a segment whose curves are not there."""
+    return _num_without_curves(opened.attempts, segment_curves(reader, opened))
+
+
+def sound_rows(reader: Reader, opened: OpenSegment) -> tuple[pa.Table, pa.Table]:
+    """Attempts of a segment and their curves, without those that contradict each other."""
+    curves, refused = _checked_curves(reader, opened)
+    kept = whole_numbers(place for place in range(len(curves)) if place not in refused)
+    return opened.attempts.take(kept), curves.take(kept)
+
+
+def _checked_curves(reader: Reader, opened: OpenSegment) -> tuple[pa.Table, frozenset[int]]:
+    """Curves that can be true, and the places of attempts whose curves contradict them."""
+    attempts, path = opened.attempts, opened.segment.curves_path(reader.root)
     curves, faults = _aligned_curves(reader, opened)
-    if refused := refused_curves(opened.attempts, curves):
+    lost = _num_without_curves(attempts, curves)
+    for fault in faults:
+        reader.report(Damage(path, fault, None, _curve_cost(lost), lost))
+    refused = contradicted_figures(attempts, curves) | refused_curves(attempts, curves)
+    if refused:
         places = [None if place in refused else place for place in range(len(curves))]
-        curves = _in_places(curves, places, opened.attempts)
-        faults += _in_words(opened.attempts, refused)
-    if faults:
-        path = opened.segment.curves_path(reader.root)
-        lost = _num_without_curves(opened.attempts, curves)
-        for fault in faults:
-            reader.report(Damage(path, fault, None, _curve_cost(lost), lost))
-    return curves
+        curves = _in_places(curves, places, attempts)
+        cost = f"{len(refused)} results are shown by their figures alone, until a compaction sets"
+        cost += " them aside"
+        for words in _in_words(attempts, refused):
+            reader.report(Damage(path, words, None, cost, len(refused)))
+    return curves, frozenset(refused)
 
 
 def check_segment(reader: Reader, opened: OpenSegment) -> None:
@@ -192,7 +218,8 @@ def _without_refused_rows(reader: Reader, segments: Sequence[OpenSegment]) -> li
     """Leave out attempts that contradict themselves."""
     if not segments:
         return []
-    refused = refused_facts(stack((s.attempts for s in segments), segment_attempts_schema()))
+    attempts = stack((s.attempts for s in segments), segment_attempts_schema())
+    refused = refused_figures(attempts) | refused_facts(attempts)
     if not refused:
         return list(segments)
     kept, start = [], 0

@@ -20,6 +20,7 @@ from storage.opening import (
     OpenSegment,
     check_segment,
     close_all,
+    num_without_curves,
     open_segments,
     segment_curves,
     whole_rows,
@@ -72,6 +73,10 @@ class Attempts:
         """Check what opening left for later; the reader keeps account of the damage."""
         for opened in self.segments:
             check_segment(self._reader, opened)
+
+    def num_without_curves(self) -> int:
+        """Results whose curves are lost; a mended segment keeps the rest of them."""
+        return sum(num_without_curves(self._reader, opened) for opened in self.segments)
 
     def metric(self, attempts: Iterable[str], metric: str) -> dict[str, tuple[float | None, ...]]:
         """One curve per result among `attempts`."""

@@ -21,12 +21,15 @@ import pyarrow.compute as pc
 from storage.content import (
     AT_LEAST,
     CURVE_NAMES,
+    FIGURE_NAMES,
     FRACTION_CURVES,
+    FRACTION_FIGURES,
     FRACTIONS,
     REQUIRED,
     ROUNDING,
     curves_problem,
     facts_problem,
+    figures_problem,
     matrix_problem,
     moved_revisions,
     object_problem,
@@ -43,7 +46,7 @@ COMPARED = (
 )  # fmt: skip
 """Columns that the query compares."""
 
-_VIEW = Path(__file__).parent / "views" / "plain_rows.sql"
+_VIEWS = Path(__file__).parent / "views"
 
 
 def refused_facts(attempts: pa.Table) -> dict[int, str]:
@@ -69,6 +72,36 @@ def refused_curves(attempts: pa.Table, curves: pa.Table) -> dict[int, str]:
     facts = attempts.select(["outcome", "num_epochs"]).take(whole_numbers(suspects))
     rows = [{**fact, **row} for fact, row in zip(facts.to_pylist(), lists, strict=True)]
     return dict(_problems(zip(suspects, rows, strict=True), curves_problem))
+
+
+def refused_figures(attempts: pa.Table) -> dict[int, str]:
+    """Place of each attempt of segments whose figures cannot be true → what is wrong with them."""
+    if not len(attempts) or _are_figures_sound(attempts):
+        return {}
+    rows = attempts.select(["num_epochs", *FIGURE_NAMES]).to_pylist()
+    return dict(_problems(enumerate(rows), figures_problem))
+
+
+def contradicted_figures(attempts: pa.Table, curves: pa.Table) -> dict[int, str]:
+    """Place of each attempt whose figures are not those of its curves → what is wrong.
+
+    Args:
+        curves: of these attempts, in the same order; lost ones contradict nothing.
+    """
+    if not len(attempts):
+        return {}
+    with duckdb.connect(":memory:") as connection:
+        connection.register("landed_rows", curves)
+        connection.execute((_VIEWS / "landed_summaries.sql").read_text(encoding="utf-8"))
+        true = connection.view("landed_summaries").to_arrow_table()
+    is_lost = curves["epoch"].is_null().to_pylist()
+    problems: dict[int, str] = {}
+    for name in FIGURE_NAMES:
+        pairs = zip(attempts[name].to_pylist(), true[name].to_pylist(), is_lost, strict=True)
+        for place, (told, found, lost) in enumerate(pairs):
+            if told != found and not lost:
+                problems.setdefault(place, f"{name} is {told}, by its curve {found}")
+    return problems
 
 
 def _without_times(facts: pa.Table) -> pa.Table:
@@ -109,6 +142,19 @@ def _are_columns_sound(facts: pa.Table) -> bool:
     )
 
 
+def _are_figures_sound(attempts: pa.Table) -> bool:
+    """Whether all figures are plainly in order."""
+    last, best = attempts["test_accuracy"], attempts["best_test_accuracy"]
+    epoch = attempts["best_epoch"]
+    return (
+        all(_is_within(attempts[n], 0, 1 + ROUNDING) for n in FRACTION_FIGURES)
+        and all(_is_within(attempts[n], -math.inf, math.inf) for n in FIGURE_NAMES)
+        and pc.all(pc.greater_equal(best, last)).as_py() is not False
+        and _is_within(epoch, 1, math.inf)
+        and pc.all(pc.less_equal(epoch, attempts["num_epochs"])).as_py() is not False
+    )
+
+
 def _are_divergences_sound(facts: pa.Table) -> bool:
     names = ("outcome", "diverged_epoch", "num_epochs")
     return all(
@@ -135,7 +181,7 @@ def _plain(facts: pa.Table) -> set[int]:
         connection.register(
             "checked_rows", facts.select(COMPARED).append_column("position", positions)
         )
-        connection.execute(_VIEW.read_text(encoding="utf-8"))
+        connection.execute((_VIEWS / "plain_rows.sql").read_text(encoding="utf-8"))
         rows = connection.sql("select * from plain_rows").to_arrow_table()
     places = rows["position"].to_pylist()
     loss, parameters = facts["loss"].to_pylist(), facts["loss_parameters"].to_pylist()

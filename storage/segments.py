@@ -27,7 +27,7 @@ from typing import Any
 import pyarrow as pa
 
 from storage import integrity
-from storage.content import facts_problem
+from storage.content import facts_problem, figures_problem
 from storage.durable import put_if_absent, replace
 from storage.integrity import DamagedFileError, Salvage
 from storage.layout import KEY, SEGMENTS, keep_aside
@@ -204,7 +204,7 @@ def _find_in(root: Path, segment: Segment, key: str, edition: int) -> dict[str, 
             return None
         attempts, _ = read_attempts(root, segment)
         row = attempts.slice(_results(root, segment)[key, edition], 1).to_pylist()[0]
-        if facts_problem(row):
+        if facts_problem(row) or figures_problem(row):
             return None  # no reader serves it
         return {**row, **_curves_of(root, segment, attempts, row["attempt"])}
     except (DamagedFileError, FileNotFoundError):

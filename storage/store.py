@@ -207,6 +207,10 @@ class Store:
         self._conflicts.table()
         return self.damaged
 
+    def num_without_curves(self) -> int:
+        """Results whose curves are lost, with a file that is damaged now or was mended since."""
+        return self._attempts.num_without_curves()
+
     def close(self) -> None:
         """Give back memory and open files at once; garbage collection does it in time."""
         self._connection.close()

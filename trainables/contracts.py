@@ -6,8 +6,10 @@ is trained with it. Knows the definition of a loss (`trainables.losses`) and no 
 
 from __future__ import annotations
 
+import importlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 SEED = 1
+UNUSUAL_THREADS = 3
 CLASS_COUNTS = (2, 10, 100, 1000)
 EXTREME = 1e4
 """Largest logit that value and gradient must survive in float32."""
@@ -46,6 +49,23 @@ class Finding:
 
 
 Outcome = tuple[bool | None, str]
+
+
+@contextmanager
+def before_import() -> Iterator[ProcessState]:
+    """What the process is like before the file of a component is imported, for its checks.
+
+    As in a run, the code that trains is there, so that a replaced part of it is noticed. The number
+    of threads is one that hardly anybody sets, so that setting another is.
+    """
+    importlib.import_module("trainables.run")
+    importlib.import_module("trainables.catalog").import_built_in()
+    threads = torch.get_num_threads()
+    torch.set_num_threads(UNUSUAL_THREADS)
+    try:
+        yield ProcessState.now()
+    finally:
+        torch.set_num_threads(threads)
 
 
 def check_loss(loss: Loss, before: ProcessState | None = None) -> tuple[Finding, ...]:

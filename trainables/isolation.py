@@ -67,6 +67,7 @@ def load_components(
     Raises:
         GlobalStateError: a file changes the global state when it is imported.
     """
+    catalog.import_built_in()
     for config in configs:
         for field, choice in catalog.choices(config).items():
             registry = catalog.REGISTRIES[field.partition("[")[0]]

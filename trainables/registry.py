@@ -21,9 +21,12 @@ import importlib.util
 import inspect
 import math
 import sys
-from collections.abc import Callable, Mapping
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
+from pathlib import Path
 from types import NoneType, SimpleNamespace, UnionType
 from typing import (
     Annotated,
@@ -49,6 +52,7 @@ class ComponentError(ValueError):
     """A component cannot be had as asked. `key` names the parameter, `nearest` the likely fix.
 
     UnknownComponentError    no such name, or an import path that leads nowhere
+    BrokenComponentError     its file raises an error when it is imported
     ParameterError           unknown parameter, wrong type, out of range, missing
     """
 
@@ -59,6 +63,10 @@ class ComponentError(ValueError):
 
 class UnknownComponentError(ComponentError):
     """No component has this name."""
+
+
+class BrokenComponentError(ComponentError):
+    """The file of a component raises an error when it is imported."""
 
 
 class ParameterError(ComponentError):
@@ -227,7 +235,8 @@ class Registry(Generic[T]):
         if name in self._modules:
             importlib.import_module(self._modules[name])
         elif self._group and (found := entry_points(group=self._group, name=name)):
-            next(iter(found)).load()
+            with _import_of(f"{self.kind} '{name}'"):
+                next(iter(found)).load()
         elif "." in name or ":" in name or _is_module(name):
             self._load_path(name)
 
@@ -239,15 +248,8 @@ class Registry(Generic[T]):
                 f"{self.kind} '{path}' is neither a name nor an import path such as package.module"
             )
         before = set(self._components)
-        try:
+        with _import_of(f"{self.kind} '{path}'", module_name):
             module = importlib.import_module(module_name)
-        except ModuleNotFoundError as error:
-            if error.name and module_name.startswith(error.name):
-                raise UnknownComponentError(
-                    f"{self.kind} '{path}': no module named '{error.name}' (looked in the current "
-                    "folder and the installed packages)"
-                ) from None
-            raise
         own = {
             component.name: component
             for name, component in self._components.items()
@@ -263,6 +265,32 @@ class Registry(Generic[T]):
             raise UnknownComponentError(f"{self.kind} '{path}': this module registers {offered}")
         modules = tuple(dict.fromkeys((*component.modules, module.__name__)))
         self._components[path] = replace(component, modules=modules, code=code_sha256(modules))
+
+
+@contextmanager
+def _import_of(what: str, module_name: str = "") -> Iterator[None]:
+    """What anyone's code may raise when it is imported, as one line that says where."""
+    try:
+        yield
+    except ComponentError:
+        raise
+    except (Exception, SystemExit) as error:  # anyone's code
+        missing = error.name if isinstance(error, ModuleNotFoundError) else None
+        if missing and module_name.startswith(missing):
+            raise UnknownComponentError(
+                f"{what}: no module named '{missing}' (looked in the current folder and the "
+                "installed packages)"
+            ) from None
+        text = " ".join(f"{type(error).__name__}: {error}".split())
+        raise BrokenComponentError(f"{what} cannot be imported{_place(error)}: {text}") from error
+
+
+def _place(error: BaseException) -> str:
+    """The line that raised an error; nothing where the error says it itself."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    if isinstance(error, SyntaxError):
+        return ""
+    return f" (line {frame.lineno} of {Path(frame.filename).name})"
 
 
 def _is_module(name: str) -> bool:

@@ -107,7 +107,7 @@ Smoke = Annotated[
 ]
 Settings = Annotated[
     list[str] | None,
-    typer.Option("--set", help="name=value, a parameter of the loss; may be repeated."),
+    typer.Option("--set", help="name=value, a parameter of the component; may be repeated."),
 ]
 DataSettings = Annotated[
     list[str] | None,

@@ -28,6 +28,9 @@ def verify(store: ExistingStore = RESULTS) -> None:
     show(conflict_lines(conflicts))
     if not damaged:
         show([f"{store}: every file is sound"])
+        if lost := opened.num_without_curves():
+            text = "results were lost with a damaged file; their last and best figures are there"
+            show([f"the curves of {lost} {text}"])
     if conflicts:
         show([f"contradicting results: {len(conflicts)}; they are kept, and tables mark the cells"])
     if damaged or conflicts:

@@ -55,14 +55,13 @@ def check_loss(
     from orchestrator.source import StudyError, read_settings
     from orchestrator.theory import YARDSTICKS, check_lines, component_name, error_curve
     from trainables.config import Choice
+    from trainables.contracts import before_import
     from trainables.contracts import check_loss as check
     from trainables.losses import build_loss
-    from trainables.process_state import ProcessState
     from trainables.registry import ComponentError
 
-    with one_line_errors(ComponentError, StudyError):
+    with one_line_errors(ComponentError, StudyError), before_import() as before:
         choice = Choice.of(component_name(loss), read_settings(settings or ()))
-        before = ProcessState.now()
         findings = check(build_loss(choice, num_classes=10), before)
     show(check_lines(choice, findings))
     if plot:
@@ -88,12 +87,11 @@ def check_architecture(
     from trainables.architecture_contract import check_architecture as check
     from trainables.architectures import ARCHITECTURES
     from trainables.config import Choice
-    from trainables.process_state import ProcessState
+    from trainables.contracts import before_import
     from trainables.registry import ComponentError
 
-    with one_line_errors(ComponentError, StudyError):
+    with one_line_errors(ComponentError, StudyError), before_import() as before:
         choice = Choice.of(component_name(architecture), read_settings(settings or ()))
-        before = ProcessState.now()
         findings = check(ARCHITECTURES.build(choice), before)
     show([described(ARCHITECTURES.resolve(choice)), "", *finding_lines(findings)])
     if any(finding.passed is False for finding in findings):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor
 
 from trainables.config import Choice
-from trainables.contracts import Finding, check_loss
+from trainables.contracts import Finding, before_import, check_loss, global_state_finding
 from trainables.losses import LOSSES, Loss
 
 
@@ -120,6 +121,19 @@ def test_what_is_written_and_changed_is_named_and_undone() -> None:
     changed = list(findings(tidying).values())[-1].detail
     assert changed.startswith("changes torch's float32 matmul precision from highest to medium")
     assert torch.get_float32_matmul_precision() == "highest"
+
+
+def test_replaced_code_of_a_run_and_any_number_of_threads_are_noticed() -> None:
+    threads = torch.get_num_threads()
+    with before_import() as before:
+        evaluate = sys.modules["trainables.evaluate"]
+        former, evaluate.evaluate = evaluate.evaluate, None  # type: ignore[attr-defined]
+        torch.set_num_threads(threads)
+        detail = global_state_finding(before, draws=False).detail
+        assert evaluate.evaluate is former  # type: ignore[attr-defined]
+    assert f"the number of torch's threads from 3 to {threads}" in detail
+    assert "the code of trainables.evaluate.evaluate" in detail
+    assert torch.get_num_threads() == threads
 
 
 def test_facts_are_reported() -> None:

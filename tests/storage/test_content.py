@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from storage import compaction, integrity
@@ -122,11 +123,14 @@ def put_loose(root: Path, *attempts: Attempt) -> None:
         path.write_bytes(integrity.encode(attempt_table(one)))
 
 
-def put_compacted(root: Path, attempts: Iterable[Attempt]) -> None:
-    """Write a segment with sound digests past the door."""
-    landed = stack(map(attempt_table, attempts), attempt_schema())
+def put_compacted(root: Path, attempts: Iterable[Attempt], **figures: Any) -> None:
+    """Write a segment with sound digests past the door, with other figures in the last row."""
+    landed = compaction._landed(stack(map(attempt_table, attempts), attempt_schema()))
+    rows = landed.attempts.to_pylist()
+    rows[-1] |= figures
+    forged = pa.Table.from_pylist(rows, schema=landed.attempts.schema)
     (root / "segments").mkdir(parents=True)
-    switch_current(root, [compaction._write(root, [compaction._landed(landed)])])
+    switch_current(root, [compaction._write(root, [compaction._Rows(forged, landed.curves)])])
 
 
 def test_sound_rows_pass():
@@ -161,11 +165,61 @@ def test_a_forged_row_of_a_segment_is_not_served(root, forged, num_beside, besid
     store = Store(root)
     curves = store.rows("select count(distinct key) from epochs")[0][0]
     damaged = store.verify()
-    assert problem in " ".join(one.reason for one in damaged)
-    assert attempt.key[:12] in " ".join(one.reason for one in damaged)
+    reasons = " ".join(one.reason for one in damaged)
+    is_shown = facts_problem(as_row(attempt)) is None and "its last or best" not in reasons
+    assert problem in reasons or "its last or best test_accuracy is 42.0" in reasons
+    assert attempt.key[:12] in reasons
     assert curves == num_beside
     served = store.rows("select count(*) from attempts")[0][0]
-    assert served == num_beside + (facts_problem(as_row(attempt)) is None)
+    assert served == num_beside + is_shown
+
+
+@pytest.mark.parametrize(
+    "figures",
+    [
+        {"best_test_accuracy": 42.0},
+        {"test_accuracy": -0.5},
+        {"train_loss": math.nan},
+        {"test_loss": math.inf},
+        {"best_epoch": 0},
+        {"best_epoch": 4},
+        {"best_test_accuracy": 0.0},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("num_beside", [1, 300])
+def test_figures_that_cannot_be_true_are_not_served(root, beside, figures, num_beside):
+    put_compacted(root, [*beside[:num_beside], sound()], **figures)
+    store = Store(root)
+    (damage,) = store.damaged
+    assert sound().key[:12] in damage.reason
+    assert store.rows("select count(*) from attempts") == [(num_beside,)]
+    assert not has_result(root, sound().key)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("test_accuracy", 0.0), ("best_test_accuracy", 1.0), ("best_epoch", 1), ("test_loss", None)],
+)
+def test_figures_that_are_not_those_of_the_curves_are_told_and_set_aside(root, name, value):
+    truth = sound(curves={**sound().curves, "test_accuracy": (0.1, 0.3, 0.2)})
+    put_compacted(root, [attempt_of(0), truth], **{name: value})
+    (damage,) = Store(root).verify()
+    assert f"{name} is {value}, by its curve" in damage.reason
+    assert truth.key[:12] in damage.reason
+    mend(root)
+    assert Store(root).verify() == ()
+    assert Store(root).rows("select loss from cells") == [("ce",)]
+    assert not has_result(root, truth.key)
+    assert land_attempt(root, truth).is_new
+
+
+def test_a_result_with_curves_of_one_epoch_is_set_aside(root):
+    put_compacted(root, [attempt_of(0), one_epoch()])
+    assert "its curves have 1 of 3 epochs" in Store(root).verify()[0].reason
+    mend(root)
+    assert Store(root).verify() == ()
+    assert Store(root).rows("select loss from cells") == [("ce",)]
 
 
 @pytest.fixture(scope="module")

@@ -146,6 +146,16 @@ def test_damage_says_how_much_is_lost_and_figures_stay(root, attempt):
     assert store.rows("select count(*) from cells where key = any($1)", [keys]) == [(NUM_RESULTS,)]
 
 
+def test_curves_that_were_lost_are_still_counted_after_mending(root):
+    assert Store(root).num_without_curves() == 0
+    path = file_of(root, "curves")
+    flip(path, path.stat().st_size // 2)
+    (damage,) = Store(root).verify()
+    mend(root)
+    assert Store(root).verify() == ()
+    assert Store(root).num_without_curves() == damage.num_lost > 0
+
+
 def test_figures_survive_a_merge_of_segments_without_their_curves(root, truth, attempt):
     path = file_of(root, "curves")
     path.write_bytes(b"nothing left")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import random
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -407,3 +409,36 @@ def test_results_say_what_they_were_made_from() -> None:
     )
     stacked = train_stack([config(seed=seed) for seed in range(2)], device="cpu")
     assert [(r.stack_size, r.stack_position) for r in stacked] == [(2, 0), (2, 1)]
+
+
+def test_an_import_that_patches_a_component_not_used_before_is_refused(tmp_path: Path) -> None:
+    """In a process of its own: here every component has been imported by now."""
+    (tmp_path / "patching.py").write_text(
+        "import trainables.losses.gce as gce\n"
+        "from trainables.losses import LOSSES\n"
+        "gce.GeneralizedCrossEntropy.__call__ = lambda self, logits, labels: logits.sum(1)\n"
+        "@LOSSES.register('patching')\n"
+        "def loss(logits, labels):\n"
+        "    return logits.sum(1)\n"
+    )
+    code = (
+        "from dataclasses import replace\n"
+        "from trainables.catalog import build_config\n"
+        "from trainables.config import Choice\n"
+        "from trainables.train import train\n"
+        f"given = replace(build_config({TINY!r}), loss=Choice('patching'))\n"
+        "try: train(given, device='cpu')\n"
+        "except Exception as error: print(error)\n"
+    )
+    path = os.pathsep.join([str(Path(__file__).parents[2]), str(tmp_path)])
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": path},
+        check=True,
+    )
+    assert done.stdout.startswith(
+        "importing loss patching changes the code of "
+        "trainables.losses.gce.GeneralizedCrossEntropy.__call__"
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from trainables.losses import LOSSES
 from trainables.noise import NOISES
 from trainables.optimization import SCHEDULES
 from trainables.registry import (
+    BrokenComponentError,
     ComponentError,
     Parameter,
     ParameterError,
@@ -254,3 +256,27 @@ def test_a_module_that_offers_something_else_says_what(plug_in) -> None:
 def test_a_path_that_leads_nowhere_says_where_it_looked() -> None:
     with pytest.raises(UnknownComponentError, match="no module named 'nowhere'"):
         Registry("loss", {}).component("nowhere.at_all")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("1 / 0\n", " (line 1 of broken_plug_in.py): ZeroDivisionError: division by zero"),
+        ("\nimport not_installed\n", " (line 2 of broken_plug_in.py): ModuleNotFoundError: No mod"),
+        ("def f(:\n", ": SyntaxError: invalid syntax (broken_plug_in.py, line 1)"),
+        ("raise SystemExit(3)\n", " (line 1 of broken_plug_in.py): SystemExit: 3"),
+        ("raise ValueError('one\\ntwo')\n", ": ValueError: one two"),
+    ],
+)
+def test_a_file_that_cannot_be_imported_is_one_line_that_says_where(
+    text: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "broken_plug_in.py").write_text(text)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    importlib.invalidate_caches()
+    with pytest.raises(BrokenComponentError) as broken:
+        Registry("loss", {}).component("broken_plug_in")
+    assert str(broken.value).startswith("loss 'broken_plug_in' cannot be imported")
+    assert words in str(broken.value)
+    assert "\n" not in str(broken.value)
+    assert broken.value.__cause__ is not None
