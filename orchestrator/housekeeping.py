@@ -18,9 +18,10 @@ LOOK_SECONDS = 10.0
 
 
 def tidy_up(store: Path, note: Callable[[str], None]) -> None:
-    """Compact `store`. A full disk only puts it off."""
+    """Compact `store`, and tell what was damaged in it. A full disk only puts it off."""
     try:
-        compact(store)
+        for damage in compact(store).damaged:
+            note(f"damaged: {damage}")
     except Exception as error:
         if not is_disk_full(error):
             raise

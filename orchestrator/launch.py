@@ -109,6 +109,8 @@ def launch(opened: OpenedStudy, options: LaunchOptions, progress: Progress) -> L
         executor: Executor | None = None
         for name, phase in opened.study.stages.items():
             store = Store(options.store)
+            for damage in store.damaged:
+                progress.note(f"damaged: {damage}")
             plan = plan_cells(opened, picks, store, expectations)
             due = order_trials(plan.to_run(name))
             check_datasets(plan.cells, options.data_root, only_own=True)

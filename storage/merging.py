@@ -51,7 +51,7 @@ class Merge:
         refused: rows and records that cannot be true.
         studies: names of the studies whose records came with them.
         differences: studies that are here and ask for something else there; ours stay.
-        damaged: files of the other stores that were not read.
+        damaged: files of the stores that were not read.
     """
 
     num_new: int = 0
@@ -101,7 +101,7 @@ def merge(
         done.differences += records.differences
         done.refused += records.refused
         done.damaged += reader.damaged
-    compact(target)
+    done.damaged += compact(target).damaged
     done.conflicts = _conflicts(target, lost)
     return done
 

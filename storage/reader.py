@@ -34,6 +34,10 @@ class Damage:
     cost: str = "its cells are missing"
     num_lost: int | None = None
 
+    def __str__(self) -> str:
+        kept = f"set aside as {self.moved_to}" if self.moved_to else "left where it is"
+        return f"{self.path}: {self.reason}; {kept}, {self.cost}"
+
 
 @dataclass
 class Reader:

@@ -35,6 +35,7 @@ from orchestrator.cli.output import (
     one_line_errors,
     show,
     show_report,
+    warn_of_damage,
     write_report_files,
 )
 
@@ -71,9 +72,10 @@ def plan(
     root = data_root or default_data_root()
     with one_line_errors(StudyError, DatasetError):
         opened = open_study(study, overrides or (), smoke=smoke)
-        results = Store(store)
+        results = Store(store, read_only=True)
         planned = plan_study(opened, results, Expectations(root, code_version().edited)).plan
         check_datasets(planned.cells, root, only_own=True)
+    warn_of_damage(results)
     show(plan_lines(planned))
     paces = results.paces()
     expected = forecast(planned.due, paces)
@@ -199,6 +201,6 @@ def status(
     from trainables.datasets import default_data_root
 
     with one_line_errors(StudyError, StudyNotFoundError):
-        results, root = Store(store), data_root or default_data_root()
+        results, root = Store(store, read_only=True), data_root or default_data_root()
         names = study or results.studies()
         show(status_lines(results, [asked_study(name, (), results, root) for name in names]))

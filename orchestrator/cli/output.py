@@ -47,8 +47,7 @@ def show(lines: Iterable[str]) -> None:
 def warn_of_damage(store: Store) -> None:
     """One line on standard error for each file that was not served whole."""
     for file in store.damaged:
-        kept = f"set aside as {file.moved_to}" if file.moved_to else "left where it is"
-        typer.echo(f"warning: {file.path}: {file.reason}; {kept}, {file.cost}", err=True)
+        typer.echo(f"warning: {file}", err=True)
 
 
 def show_report(asked: AskedStudy, store: Store, chosen: ReportFormat) -> None:

@@ -89,7 +89,7 @@ def report(
         if watch:
             watch_report(ask, store)
             return
-        results = Store(store)
+        results = Store(store, read_only=True)
         asked = ask(results)
         if figures:
             paths = write_figures(results, asked.report(results), figures, image.value)
@@ -136,7 +136,7 @@ def sql(
         AnswerFormat.MARKDOWN: queries.to_markdown,
     }
     with one_line_errors(queries.QueryError):
-        opened = Store(store)
+        opened = Store(store, read_only=True)
         answer = queries.run_query(opened, query, timeout_seconds=timeout)
         if parquet:
             queries.write_parquet(answer, parquet)

@@ -102,12 +102,13 @@ def replay(
     from trainables.registry import ComponentError
 
     with one_line_errors(ReplayError, ComponentError, DatasetError, LandingError):
-        results = Store(store)
+        results = Store(store, read_only=True)
         original = find_original(results, key)
         edited = code_version().edited
         found = train_again(results, original, data_root or default_data_root(), edited, epochs)
         if decisions := found.decisions():
             land_decisions(store, decisions)
+    warn_of_damage(results)
     show(replay_lines(found))
     if not found.is_equal:
         raise typer.Exit(DAMAGED if found.is_refuted else INCOMPLETE)
@@ -144,7 +145,7 @@ def redo(
         typer.echo("error: --where field=value says which cells, --all that it is all", err=True)
         raise typer.Exit(BAD_INPUT)
     with one_line_errors(AskedError, StudyError, StudyNotFoundError, WhereError, LandingError):
-        results = Store(store)
+        results = Store(store, read_only=True)
         asked = asked_study(study, overrides or (), results, data_root or default_data_root())
         found = answers(matching(asked.record, where or ()), results.known)
         if not found:
@@ -152,5 +153,6 @@ def redo(
         land_decisions(store, list(decide(found, why or "asked for")))
     words = ["orchestrator", "launch", asked.record.source_path, *asked.record.overrides]
     at = [] if store == RESULTS else ["--store", str(store)]
+    warn_of_damage(results)
     show([f"{len(found)} results are to be made anew; they stay in the history"])
     show([f"next: {shlex.join([*words, *at])}"])

@@ -104,10 +104,12 @@ def logs(
     from storage import Store
 
     fields = "key, error_class, host, started_at, coalesce(error_trace, error_message)"
-    rows = Store(store).rows(
+    opened = Store(store, read_only=True)
+    rows = opened.rows(
         f"select {fields} from failures where starts_with(key, $1) order by started_at",
         [key.lower()],
     )
+    warn_of_damage(opened)
     if not rows:
         show([f"no failed try of a cell whose key begins with {key}"])
         raise typer.Exit(BAD_INPUT)

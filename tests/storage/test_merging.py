@@ -10,12 +10,11 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from storage import Store, integrity, merging
+from storage import Store, compaction, integrity, merging
 from storage.compaction import compact
 from storage.landing import attempt_table, land_attempt, land_picks, land_study
 from storage.merging import MANIFEST, BundleError, export, merge
 from storage.records import study_table
-from storage.schema import segment_attempts_schema, segment_curves_schema
 from storage.segments import switch_current, write_segment
 from tests.storage.conftest import START
 
@@ -140,14 +139,8 @@ def test_names_that_lead_elsewhere_are_refused(tmp_path: Path, attempt, change) 
     theirs = fill(tmp_path / "b", [attempt(0)])
     fresh = attempt_table(attempt(1, **change))
     table = pa.concat_tables([fresh, attempt_table(attempt(2))])
-    figures = {name: [0.5, 0.5] for name in segment_attempts_schema().names}
-    columns = [
-        table[f.name] if f.name in table.column_names and f.type == table[f.name].type
-        else pa.array(figures[f.name], f.type)
-        for f in segment_attempts_schema()
-    ]  # fmt: skip
-    rows = pa.Table.from_arrays(columns, schema=segment_attempts_schema())
-    segment = write_segment(theirs, rows, table.select(segment_curves_schema().names))
+    rows = compaction._landed(table)
+    segment = write_segment(theirs, rows.attempts, rows.curves)
     switch_current(theirs, [segment])
     done = merge(tmp_path / "a", [theirs])
     assert done.num_new == 2
