@@ -52,6 +52,7 @@ CHANGES: dict[tuple[str, str], tuple[dict[str, Any], ...]] = {
         {"prune_every": 7},
         {"start_prune": 1, "prune_every": 1, "threshold": 0.12},
     ),
+    ("loss", "tau"): ({"tau": 4.0},),
     ("loss", "t2"): ({"t2": 1.5}, {"t2": 1.0}),
     ("loss", "t1"): ({"t1": 0.4}, {"t1": 1.0}),
     ("loss", "matrix"): ({"matrix": UNEVEN},),

@@ -57,7 +57,7 @@ def test_a_backward_corrected_loss_is_cross_entropy_on_average() -> None:
     labels = torch.arange(3)
     corrected = build_loss({"name": "backward_correction", "matrix": MATRIX}, 3)(logits, labels)
     clean = build_loss({"name": "ce"}, 3)(logits, labels)
-    assert torch.allclose(torch.tensor(MATRIX).double() @ corrected, clean, rtol=1e-12)
+    assert torch.allclose(torch.tensor(MATRIX, dtype=torch.float64) @ corrected, clean, rtol=1e-12)
 
 
 @pytest.mark.parametrize("name", CORRECTIONS)
