@@ -81,7 +81,7 @@ def test_a_row_with_a_field_of_its_own_and_a_key_made_to_fit_is_not_merged(
         loss = {name: value for name, value in config["loss"].items() if name != "name"}
         row = attempt_of(
             0,
-            attempt=f"attempt-{colour}",
+            run=len(more),
             key=hashlib.sha256(identity.encode()).hexdigest(),
             identity=identity,
             config=json.dumps(config),
@@ -96,7 +96,7 @@ def test_a_row_with_a_field_of_its_own_and_a_key_made_to_fit_is_not_merged(
     assert found.exit_code == 4, found.output
     assert "config has the field 'colour'" in found.output
     rows = Store(tmp_path / "ours").rows("select attempt from cells")
-    assert rows == [("attempt-None",)]
+    assert rows == [(attempt_of(0).attempt,)]
 
 
 @pytest.mark.parametrize("fixture", FIXTURES, ids=lambda path: path.name)
