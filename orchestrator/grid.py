@@ -63,7 +63,7 @@ def flatten(fields: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     for key, value in fields.items():
         if isinstance(value, Mapping):
             flat |= flatten(value, f"{prefix}{key}.")
-            if not prefix and "name" in value:
+            if not prefix and f"{key}.name" in flat:  # not if it is a mapping, which is refused
                 flat[key] = flat.pop(f"{key}.name")
         else:
             flat[f"{prefix}{key}"] = display(value)

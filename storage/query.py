@@ -1,7 +1,7 @@
 """SQL from a user: one read-only statement in, an answer or one clear sentence out, and its forms.
 
-The store's session is locked already; this adds the rule of one statement, one limit of time and one
-of memory over the whole answer, and errors that name the nearest column or view. An answer comes in
+The store's session is locked already; this adds the rule of one statement, limits of time and
+memory over the whole answer, and errors that name the nearest column or view. An answer comes in
 batches, and so do its text forms, so that a long one needs no more memory than a short one; only
 `write_parquet` touches a file, whose path comes from the caller and never from the SQL.
 """
@@ -165,7 +165,7 @@ def to_table(answer: Answer, most_rows: int | None = None) -> str:
         for row in cells
     ]
     rule = "  ".join("─" * width for width in widths)
-    more = f"… and more than these {most_rows:,} rows; --all or --format csv writes every row"
+    more = f"… and more rows than these {len(shown):,}; --all or --format csv writes every row"
     rest = [more] if len(found) > len(shown) else []
     return "\n".join([lines[0], rule, *lines[1:], *rest]) + "\n"
 

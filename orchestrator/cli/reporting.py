@@ -30,7 +30,6 @@ from orchestrator.cli.output import (
 )
 from orchestrator.hint import SAFE_QUERY
 
-
 SHOWN_ROWS = 1_000
 """Rows of an answer that a table shows."""
 

@@ -49,7 +49,7 @@ def test_a_study_that_asks_for_too_much_is_refused_at_once(cells, body, words) -
 
 def test_a_number_that_no_column_holds_is_one_line(cells) -> None:
     with pytest.raises(StudyError, match="a number of 400 digits is too large"):
-        cells("", f"cell.epochs={'9' * 400}")
+        cells("grid: {loss: CE}", f"cell.epochs={'9' * 400}")
 
 
 def test_as_many_cells_as_a_study_may_have_are_counted_with_their_seeds(cells) -> None:
