@@ -34,6 +34,8 @@ LARGEST_WHOLE = 2**63 - 1
 MOST_CELLS = 200_000
 """Of one study. All of them are planned in memory, whatever is run of them."""
 
+SMOKE_SUFFIX = "-smoke"
+"""Of the name under which a smoke run is kept."""
 MAIN = "main"
 """Name of the one phase of a study that declares none."""
 
@@ -202,7 +204,7 @@ def smoke_form(study: Study) -> Study:
     }
     return study.model_copy(
         update={
-            "study": f"{study.name}-smoke",
+            "study": f"{study.name}{SMOKE_SUFFIX}",
             "seeds": seeds,
             "phases": phases,
             "resources": Resources(),

@@ -105,7 +105,7 @@ class ConfigBuilder:
         self._settled: dict[tuple[str, str], Any] = {}
         # By identity, which holds as long as the object is kept; the dictionaries above do that.
         self._resolved: dict[tuple[str, int], tuple[Components, Components]] = {}
-        self._checked: set[tuple[int, int, int, int | None]] = set()
+        self._checked: set[tuple[int, int, int, int, int | None]] = set()
 
     def build(self, fields: Mapping[str, Any]) -> TrainingConfig:
         """See `build_config`. Raises ComponentError."""
@@ -129,11 +129,13 @@ class ConfigBuilder:
         if resolved["noise"].get("rate") == 0:
             resolved["noise"] = CLEAN
         dataset, augmentation = resolved["dataset"], resolved["augmentation"]
-        checked = (id(dataset), id(augmentation), config.batch_size, config.micro_batch)
+        components = id(dataset), id(augmentation), id(resolved["architecture"])
+        checked = (*components, config.batch_size, config.micro_batch)
         if checked not in self._checked:
             _check_batch(config, dataset)
             augmentations = [AUGMENTATIONS.build(choice) for choice in augmentation]
-            input_shape(dataset_info(dataset).image_shape, augmentations)
+            shape = input_shape(dataset_info(dataset).image_shape, augmentations)
+            _check_shape(resolved["architecture"], shape)
             self._checked.add(checked)
         return dataclasses.replace(config, **resolved)
 
@@ -166,6 +168,14 @@ class ConfigBuilder:
             with _errors_under("loss"):
                 self._settled[key] = settle(loss, dataset_info(dataset).num_classes)
         return {**fields, "loss": self._settled[key]}
+
+
+def _check_shape(architecture: Choice, shape: tuple[int, int, int]) -> None:
+    """Raises ParameterError for images that the network says it cannot take."""
+    require = getattr(ARCHITECTURES.build(architecture), "require_shape", None)
+    if require is not None:
+        with _errors_under("architecture"):
+            require(shape)
 
 
 def _check_batch(config: TrainingConfig, dataset: Choice) -> None:
