@@ -21,7 +21,7 @@ from trainables.datasets import DATASETS, dataset_info
 from trainables.losses import LOSSES
 from trainables.noise import NOISES
 from trainables.normalization import NORMALIZATIONS
-from trainables.optimization import OPTIMIZERS, SCHEDULES
+from trainables.optimizers import OPTIMIZERS
 from trainables.registry import (
     ComponentError,
     Parameter,
@@ -30,6 +30,7 @@ from trainables.registry import (
     Registry,
     nearest,
 )
+from trainables.schedules import SCHEDULES
 from trainables.sources import ComponentSource, built_in_source, is_plug_in, shared_source
 
 REGISTRIES: dict[str, Registry[Any]] = {
@@ -49,6 +50,7 @@ RANGES = {
     "epochs": Range(1),
     "batch_size": Range(1),
     "micro_batch": Range(1),
+    "clip_norm": Range(0, low_open=True),
     "seed": Range(0),
     "noise_seed": Range(0),
 }
@@ -100,6 +102,8 @@ def resolve(config: TrainingConfig) -> TrainingConfig:
             resolved[name] = _resolve_choice(name, value)
         else:
             resolved[name] = tuple(_resolve_choice(name, choice) for choice in value)
+    if resolved["schedule"].as_dict().get("epochs", 0) is None:
+        resolved["schedule"] = resolved["schedule"].replace(epochs=config.epochs)
     if resolved["noise"].get("rate") == 0:
         resolved["noise"] = CLEAN
     _check_batch(config, resolved["dataset"])

@@ -27,8 +27,8 @@ from trainables.losses import LOSSES, Loss, PruningLoss
 from trainables.losses.logit_bias import has_logit_bias, logit_bias_at
 from trainables.noise import NOISES, NoiseContext
 from trainables.noise.measure import labels_sha256
-from trainables.optimization import SCHEDULES, IterationSchedule, Schedule
 from trainables.resident import ResidentData
+from trainables.schedules import SCHEDULES, Schedule, factor, is_gradual
 from trainables.seeding import generator
 
 
@@ -75,18 +75,15 @@ class Member:
         return self.learning_rate_after(0)
 
     @property
-    def counts_iterations(self) -> bool:
+    def rate_is_gradual(self) -> bool:
         """Whether the learning rate may change within an epoch."""
-        return isinstance(self._schedule, IterationSchedule)
+        return is_gradual(self._schedule)
 
     def learning_rate_after(self, steps: int) -> float:
         """Of the step that follows so many steps of the next epoch."""
-        if isinstance(self._schedule, IterationSchedule):
-            steps_an_epoch = math.ceil(len(self.given) / self.config.batch_size)
-            factor = self._schedule.after((self.epoch - 1) * steps_an_epoch + steps)
-        else:
-            factor = self._schedule(self.epoch)
-        return self.config.learning_rate * factor
+        steps_an_epoch = math.ceil(len(self.given) / self.config.batch_size)
+        share = factor(self._schedule, self.epoch, steps, steps_an_epoch)
+        return self.config.learning_rate * share
 
     @property
     def logit_bias(self) -> float:

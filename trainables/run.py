@@ -28,11 +28,13 @@ from trainables.engine import (
 )
 from trainables.evaluate import TestFigures, evaluate
 from trainables.global_random import seed_globals, set_torch_generators, torch_generators
+from trainables.gradients import Shaping
 from trainables.member import Member
 from trainables.networks import LoneNetwork, Network, StackedNetwork, as_one
 from trainables.noise.measure import labels_sha256, realized_rate, transition_matrix
 from trainables.normalization import NORMALIZATIONS
-from trainables.optimization import OPTIMIZERS, SGD
+from trainables.optimizers import OPTIMIZERS
+from trainables.optimizers.sgd import SGD
 from trainables.pruning import kept_samples
 from trainables.registry import ParameterError
 from trainables.resident import ResidentData, resident_data
@@ -167,7 +169,7 @@ class Run:
     def _train(self, after_step: Callable[[Run], None]) -> None:
         rates = self._learning_rates()
         self.learner.begin_epoch(rates, [member.logit_bias for member in self.members])
-        counts_iterations = any(member.counts_iterations for member in self.members)
+        is_gradual = any(member.rate_is_gradual for member in self.members)
         seed_globals(self.config.seed, self.members[0].epoch)
         epoch = self._epoch()
         if self._generators:  # of the checkpoint within this epoch
@@ -175,7 +177,7 @@ class Run:
         self._generators = torch_generators(self.device)
         with closing(epoch.batches(self.config.batch_size, self.steps_done)) as batches:
             for batch in batches:
-                if counts_iterations:
+                if is_gradual:
                     rates = self._follow_schedules(rates)
                 self._step(batch)
                 self.steps_done += 1
@@ -319,11 +321,13 @@ def _updates(
 ) -> Updates:
     parameters: list[nn.Parameter] = list(network.parameters())
     rule = OPTIMIZERS.build(config.optimizer)
+    shaping = Shaping(getattr(rule, "l1", 0.0), config.clip_norm)
     if isinstance(network, LoneNetwork):
-        return LoneUpdates(rule(parameters, config.learning_rate), states[0])
+        optimizer = rule(parameters, config.learning_rate)
+        return LoneUpdates(optimizer, parameters, shaping, states[0])
     if not isinstance(rule, SGD):
         raise ParameterError(f"{config.optimizer.name} cannot be stacked", key="optimizer")
-    return StackedUpdates(parameters, rule, states)
+    return StackedUpdates(parameters, rule, shaping, states)
 
 
 def _device_name(device: str) -> str:

@@ -12,7 +12,8 @@ from tests.trainables.curves import curve
 from tests.trainables.test_capture import Tapes
 from trainables.catalog import build_config
 from trainables.config import TrainingConfig
-from trainables.optimization import SCHEDULES, IterationStep
+from trainables.schedules import SCHEDULES
+from trainables.schedules.drops import IterationStep
 from trainables.train import TrainingInterrupted, train, train_stack
 from trainables.updates import LoneUpdates
 

@@ -1,62 +1,13 @@
-"""Update rules and learning-rate schedules."""
+"""A constant rate, and rates that drop by a factor."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Protocol, runtime_checkable
+from typing import Annotated
 
-from trainables.registry import Range, Registry
-
-if TYPE_CHECKING:
-    from torch.nn import Parameter
-    from torch.optim import Optimizer
-
-OptimizerFactory = Callable[[Iterable["Parameter"], float], "Optimizer"]
-EpochSchedule = Callable[[int], float]
-"""1-based epoch → factor on the initial learning rate."""
-
-
-@runtime_checkable
-class IterationSchedule(Protocol):
-    """A schedule that counts updates, so that the rate may change within an epoch."""
-
-    def after(self, iterations: int) -> float:
-        """Factor on the initial learning rate for the update that follows so many."""
-
-
-Schedule = EpochSchedule | IterationSchedule
-
-OPTIMIZERS: Registry[OptimizerFactory] = Registry("optimizer", {})
-SCHEDULES: Registry[Schedule] = Registry("schedule", {}, group="orchestrator.schedules")
-
-
-@OPTIMIZERS.register("sgd")
-@dataclass(frozen=True)
-class SGD:
-    """Stochastic gradient descent with momentum and L2 weight decay, fused where torch can.
-
-    Args:
-        momentum: [0, 1), default 0.9.
-        weight_decay: >= 0, default 0.
-        nesterov: look-ahead form of the momentum, default False.
-    """
-
-    momentum: Annotated[float, Range(0, 1, high_open=True)] = 0.9
-    weight_decay: Annotated[float, Range(0)] = 0.0
-    nesterov: bool = False
-
-    def __call__(self, parameters: Iterable[Parameter], learning_rate: float) -> Optimizer:
-        import torch
-
-        return torch.optim.SGD(
-            parameters,
-            lr=learning_rate,
-            momentum=self.momentum,
-            weight_decay=self.weight_decay,
-            nesterov=self.nesterov,
-            fused=True,
-        )
+from trainables.registry import Range
+from trainables.schedules import SCHEDULES
+from trainables.schedules.warm_up import WarmedUp, WarmUp
 
 
 @SCHEDULES.register("constant")
@@ -71,18 +22,24 @@ class Constant:
 
 @SCHEDULES.register("step")
 @dataclass(frozen=True)
-class Step:
+class Step(WarmedUp):
     """Multiply by `factor` after each of the `milestones` (epochs completed).
+
+    Code that drops the rate *in* epochs 60, 120 and 160, counted from 1 and after an epoch of
+    warm-up, as github.com/weiaicunzai/pytorch-cifar100 does, has the milestones [59, 119, 159].
 
     Args:
         milestones: epochs after which the rate drops, such as [100, 150].
         factor: (0, 1], default 0.1.
+        warm_up: epochs in which the rate first grows from 0, step by step; default 0.
     """
 
     milestones: tuple[int, ...]
     factor: Annotated[float, Range(0, 1, low_open=True)] = 0.1
+    warm_up: WarmUp = 0.0
 
-    def __call__(self, epoch: int) -> float:
+    def of_epoch(self, epoch: int) -> float:
+        """Factor of a 1-based epoch."""
         return self.factor ** sum(milestone < epoch for milestone in self.milestones)
 
 
