@@ -22,6 +22,7 @@ from trainables.early_learning import (
     weighting_variance,
 )
 from trainables.losses import LOSSES, build_loss
+from trainables.losses.published import published_of, written_out
 from trainables.registry import ParameterError
 
 if TYPE_CHECKING:
@@ -97,15 +98,31 @@ def calibration_curves(found: Calibration) -> list[ErrorCurve]:
 
 def check_lines(loss: Choice, findings: Sequence[Finding]) -> Iterator[str]:
     """What was found about a loss, and how strongly it pulls at first beside CE and MAE."""
-    yield described(LOSSES.resolve(loss))
+    yield described(LOSSES.resolve(written_out(loss)))
     yield ""
     yield from finding_lines(findings)
     yield ""
+    yield from published_lines(loss.name)
     yield "Average backpropagation error ⟨δ_k⟩(0) at initialisation"
     try:
         yield from error_lines([loss, *map(Choice, YARDSTICKS)], (10, 100, 1000))
     except Exception as error:  # noqa: BLE001 - a plug-in may raise anything
         yield f"raised {type(error).__name__}: {error}"
+
+
+def published_lines(name: str) -> Iterator[str]:
+    """Parameters that a loss was published with, a row a data set; nothing if none are known."""
+    if (published := published_of(name)) is None:
+        return
+    yield f"Published parameters, for `defaults`: {published.source}"
+    yield from columns(
+        ("defaults", "parameters"),
+        [
+            (dataset, ", ".join(f"{key}={value}" for key, value in parameters.items()))
+            for dataset, parameters in published.by_dataset.items()
+        ],
+    )
+    yield ""
 
 
 def finding_lines(findings: Sequence[Finding]) -> Iterator[str]:

@@ -19,6 +19,7 @@ from trainables.calibration import asks_for_numbers, settle
 from trainables.config import Choice, TrainingConfig
 from trainables.datasets import DATASETS, dataset_info
 from trainables.losses import LOSSES
+from trainables.losses.published import with_published
 from trainables.noise import NOISES
 from trainables.normalization import NORMALIZATIONS
 from trainables.optimizers import OPTIMIZERS
@@ -70,7 +71,8 @@ def build_config(fields: Mapping[str, Any]) -> TrainingConfig:
 
     A component is a mapping with its `name` (noise: `kind`), or just the name. Noise of rate 0 is
     no noise, so that clean cells are shared between a noise grid and a learning-rate search. A
-    loss's `logit_bias: auto` and `calibrate` become numbers for the class count of the data set.
+    loss's `defaults`, its `logit_bias: auto` and `calibrate` become numbers, the latter two for the
+    class count of the data set.
 
     Raises ComponentError whose `key` is the field, or `field.parameter`, of the first bad value.
     """
@@ -225,10 +227,13 @@ def without_defaults(field: str, choice: Choice) -> Choice:
 
 
 def _with_settled_loss(fields: Mapping[str, Any]) -> Mapping[str, Any]:
-    """`fields` with the parameters of the loss that follow from the class count as numbers."""
+    """`fields` with the parameters of the loss that are asked for by other words as numbers."""
     loss = fields["loss"]
-    is_named = isinstance(loss, Mapping) and isinstance(loss.get("name"), str)
-    if not is_named or not asks_for_numbers(loss):
+    if not isinstance(loss, Mapping) or not isinstance(loss.get("name"), str):
+        return fields
+    with _errors_under("loss"):
+        fields = {**fields, "loss": (loss := with_published(loss))}
+    if not asks_for_numbers(loss):
         return fields
     dataset = _resolve_choice("dataset", _read_choice("dataset", fields["dataset"]))
     with _errors_under("loss"):
