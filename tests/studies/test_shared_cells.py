@@ -153,7 +153,7 @@ def test_a_parameter_of_a_component_can_be_left_to_a_pick(tmp_path: Path) -> Non
     study = open_study(path)
     (waiting,) = (entry for entry in study.expand({}) if entry.phase == "final")
     assert (waiting.pending, waiting.axes["loss.q"]) == ("search.best", "pending")
-    made = Pick({"loss": "Lq"}, "loss.q", 0.3, 50.0, None, None, 1, False, False, None, "largest")
+    made = Pick({"loss": "Lq"}, "loss.q", 0.3, 50.0, None, None, 1, False, False, None, "largest", "test_accuracy")
     (chosen,) = (e for e in study.expand({("search", "best"): (made,)}) if e.phase == "final")
     assert chosen.cell is not None
     assert chosen.cell.config.loss.get("q") == 0.3
