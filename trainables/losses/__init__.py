@@ -5,8 +5,9 @@ differentiable, any floating dtype, on the device of its input, class count read
 Built-in losses take any number of leading axes in place of N, never wait for the device, and keep
 value and gradient finite for finite logits.
 
-Two optional attributes say more about a loss: `is_gradient_rule = True` (its gradient is not the
-derivative of its value) and the members of `PruningLoss`.
+Optional attributes say more about a loss: `is_gradient_rule = True` (its gradient is not the
+derivative of its value), the members of `PruningLoss`, and `sum_bounds(num_classes) -> (low, high)`,
+between which Σ_k L(z, k) lies for all logits.
 """
 
 from __future__ import annotations
