@@ -99,10 +99,10 @@ def calibration_lines(found: Calibration) -> Iterator[str]:
             for (loss, count, error), top in zip(losses, peaks, strict=True)
         ],
     )
-    yield from _peak_warning(found, before=peaks[0].value, after=peaks[2].value)
+    yield from _peak_warning(before=peaks[0].value, after=peaks[2].value)
 
 
-def _peak_warning(found: Calibration, before: float, after: float) -> Iterator[str]:
+def _peak_warning(*, before: float, after: float) -> Iterator[str]:
     """Where the loss will pull much harder later on than it does where it is known."""
     if abs(after) <= max(FAR * abs(before), CROSS_ENTROPY_PEAK):
         return
@@ -157,8 +157,8 @@ def theory_lines(class_counts: Sequence[int]) -> Iterator[str]:
         ],
     )
     yield ""
-    yield "Average backpropagation error ⟨δ_k⟩(0) at initialisation, default parameters; a loss that"
-    yield "prunes samples counts as what it trains with before its first pass"
+    yield "Average backpropagation error ⟨δ_k⟩(0) at initialisation, default parameters;"
+    yield "a loss that prunes samples counts as what it trains with before its first pass"
     yield from error_lines([Choice(name) for name in LOSSES.names()], class_counts)
     yield ""
     yield "Variance of a sample's weight for uniform a_k (Wang et al., Table 4 and its text)"

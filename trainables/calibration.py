@@ -182,7 +182,10 @@ def peak(loss: Choice, num_classes: int, sampled_logits: int = PEAK_LOGITS) -> P
 def initial_error(
     loss: Choice, num_classes: int, sampled_logits: int = SAMPLED_LOGITS
 ) -> MeanError:
-    """⟨δ_k⟩(0) of a loss with its logit bias; a loss that prunes, of what it trains with at first."""
+    """⟨δ_k⟩(0) of a loss with its logit bias.
+
+    A loss that prunes samples counts as what it trains with before its first pass.
+    """
     return mean_error(_at_first(loss, num_classes), num_classes, 0.0, sampled_logits)
 
 
@@ -298,8 +301,8 @@ def _grid(origin: Choice, wanted: Choice, parameters: Sequence[str]) -> Iterator
         declared = numeric_parameter(wanted, name)
         values = [rounded(float(origin.get(name)) * factor) for factor in FACTORS]
         tried.append([v for v in values if declared.range is None or v in declared.range])
-    for values in itertools.product(*tried):
-        yield dict(zip(parameters, values, strict=True))
+    for combination in itertools.product(*tried):
+        yield dict(zip(parameters, combination, strict=True))
 
 
 def _calibrated(loss: Mapping[str, Any], name: str, request: Any, num_classes: int) -> float:

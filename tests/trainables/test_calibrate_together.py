@@ -63,8 +63,8 @@ def test_what_cannot_be_sought_is_named(parameters: tuple[str, ...], words: str)
 
 def test_table_3_keeps_the_error_of_100_classes_with_a_small_peak() -> None:
     published = Choice.of("nce_agce", alpha=10.0, beta=0.1, a=1.8, q=3.0)
-    ours = Choice.of("nce_agce", alpha=10.0, beta=1.44, a=0.03, q=0.1)
+    ours = Choice.of("nce_agce", alpha=10.0, beta=1.0, a=0.018, q=0.122)
     wanted = initial_error(published, 100, 1_000_000).value
     assert initial_error(ours, 1000, 1_000_000).value == pytest.approx(wanted, rel=0.01)
-    assert -1 < peak(ours, 1000).value < -0.8
+    assert -0.65 < peak(ours, 1000).value < -0.55
     assert peak(published.replace(beta=10.2), 1000).value < -13

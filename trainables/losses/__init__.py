@@ -6,8 +6,8 @@ Built-in losses take any number of leading axes in place of N, never wait for th
 value and gradient finite for finite logits.
 
 Optional attributes say more about a loss: `is_gradient_rule = True` (its gradient is not the
-derivative of its value), the members of `PruningLoss`, and `sum_bounds(num_classes) -> (low, high)`,
-between which Σ_k L(z, k) lies for all logits.
+derivative of its value), the members of `PruningLoss`, and `sum_bounds(num_classes)`: the least and
+the most that Σ_k L(z, k) can be.
 """
 
 from __future__ import annotations

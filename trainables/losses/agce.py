@@ -45,7 +45,7 @@ class AsymmetricGeneralizedCrossEntropy(SoftmaxLoss):
         """Of Σ_k L(z, k): undecided and sure of one class, whichever is less."""
 
         def value(a_k: float) -> float:
-            return ((self.a + 1) ** self.q - (self.a + a_k) ** self.q) / self.q
+            return float((self.a + 1) ** self.q - (self.a + a_k) ** self.q) / self.q
 
         undecided = num_classes * value(1 / num_classes)
         sure = (num_classes - 1) * value(0.0)
