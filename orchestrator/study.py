@@ -252,6 +252,10 @@ def _check_phases(study: Study, source: Source) -> None:
     for key in ("grid", "zip", "blocks", "skip"):
         if study.phases and getattr(study, key):
             raise source.error("belongs into a phase, since this study has phases", (key,))
+    for part in ("cell", "losses", "datasets"):
+        for path, value in _values_with_path(study.model_dump()[part], (part,)):
+            if pick_reference(value) is not None:
+                raise source.error("a pick belongs into a phase that comes after its own", path)
     known: list[str] = []
     for name, phase in study.phases.items():
         for path, value in _values_with_path(phase.model_dump(), ("phases", name)):

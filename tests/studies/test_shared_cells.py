@@ -149,6 +149,22 @@ phases:
 """
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        ("{pick: search.best}", "{pick: search.bets}", "no earlier phase has.*mean search.best"),
+        ("{Lq: gce}", "{Lq: {name: gce, q: {pick: search.best}}}", "losses.Lq.q: a pick belongs"),
+    ],
+)
+def test_a_pick_that_never_comes_is_refused(
+    before: str, after: str, words: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "picked.yaml"
+    path.write_text(PICKED.replace(before, after))
+    with pytest.raises(StudyError, match=words):
+        open_study(path)
+
+
 def test_a_parameter_of_a_component_can_be_left_to_a_pick(tmp_path: Path) -> None:
     path = tmp_path / "picked.yaml"
     path.write_text(PICKED)
