@@ -218,10 +218,9 @@ def smoke_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
     """A cell's plain fields cut down for a smoke run; what the loss and the network see stays."""
     tiny = {"name": "synthetic", "like": dataset_name(fields), "images": SMOKE_IMAGES}
     epochs, batch_size = fields.get("epochs", 1), fields.get("batch_size", 128)
-    noise = fields.get("noise")
-    if isinstance(noise, dict) and noise.get("kind") == "human":
-        # Human labels belong to the real images.
-        fields = {**fields, "noise": {"kind": "symmetric", "rate": 0.4}}
+    if fields.get("precision") == "tf32":
+        # A form of fp32 that only a GPU has; a smoke run is for any machine.
+        fields = {**fields, "precision": "fp32"}
     architecture = fields.get("architecture")
     if isinstance(architecture, dict) and "weights" in architecture:
         # Nothing is downloaded to see whether a study runs.
@@ -253,6 +252,10 @@ def _check_phases(study: Study, source: Source) -> None:
     for key in ("grid", "zip", "blocks", "skip"):
         if study.phases and getattr(study, key):
             raise source.error("belongs into a phase, since this study has phases", (key,))
+    for part in ("cell", "losses", "datasets"):
+        for path, value in _values_with_path(study.model_dump()[part], (part,)):
+            if pick_reference(value) is not None:
+                raise source.error("a pick belongs into a phase that comes after its own", path)
     known: list[str] = []
     for name, phase in study.phases.items():
         for path, value in _values_with_path(phase.model_dump(), ("phases", name)):

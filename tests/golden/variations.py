@@ -31,6 +31,7 @@ NEEDED: dict[tuple[str, str], dict[str, Any]] = {
     ("noise", "asymmetric"): {"rate": 0.4},
     ("noise", "human"): {"set": "worst"},
     ("noise", "matrix"): {"matrix": UNEVEN},
+    ("noise", "pair_flip"): {"rate": 0.4},
     ("noise", "symmetric"): {"rate": 0.4},
     ("normalization", "fixed"): {"mean": [0.3], "std": [0.2]},
     ("schedule", "cosine"): {"epochs": 10},

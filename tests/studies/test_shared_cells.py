@@ -18,7 +18,9 @@ STUDIES = Path(__file__).parents[2] / "studies"
 
 PINNED = {
     "table2": (1060, "b40891521b558f29"),
-    "table5_check": (14, "4b45fbdea877a3ae"),
+    "settle/mlp1024_decay": (6, "b9dd5163ccdc51d1"),
+    "settle/mlp1024_momentum": (20, "935468c56ed22d55"),
+    "settle/true_class": (8, "2bdce93b94967f47"),
     "quickstart": (36, "85b55a59384bc6a3"),
     "gce": (288, "68bc5b18faeb661d"),
     "clothing1m": (18, "ed28db4cb8cc2913"),
@@ -147,13 +149,42 @@ phases:
 """
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        ("{pick: search.best}", "{pick: search.bets}", "no earlier phase has.*mean search.best"),
+        ("{Lq: gce}", "{Lq: {name: gce, q: {pick: search.best}}}", "losses.Lq.q: a pick belongs"),
+    ],
+)
+def test_a_pick_that_never_comes_is_refused(
+    before: str, after: str, words: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "picked.yaml"
+    path.write_text(PICKED.replace(before, after))
+    with pytest.raises(StudyError, match=words):
+        open_study(path)
+
+
 def test_a_parameter_of_a_component_can_be_left_to_a_pick(tmp_path: Path) -> None:
     path = tmp_path / "picked.yaml"
     path.write_text(PICKED)
     study = open_study(path)
     (waiting,) = (entry for entry in study.expand({}) if entry.phase == "final")
     assert (waiting.pending, waiting.axes["loss.q"]) == ("search.best", "pending")
-    made = Pick({"loss": "Lq"}, "loss.q", 0.3, 50.0, None, None, 1, False, False, None, "largest")
+    made = Pick(
+        {"loss": "Lq"},
+        "loss.q",
+        0.3,
+        50.0,
+        None,
+        None,
+        1,
+        False,
+        False,
+        None,
+        "largest",
+        "test_accuracy",
+    )
     (chosen,) = (e for e in study.expand({("search", "best"): (made,)}) if e.phase == "final")
     assert chosen.cell is not None
     assert chosen.cell.config.loss.get("q") == 0.3
