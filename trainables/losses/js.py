@@ -57,9 +57,10 @@ class JensenShannon(SoftmaxLoss):
         """Value and gradient."""
         p, rest, pi2 = softmax.a_k, softmax.rest, 1 - self.pi1
         log_pi2 = math.log1p(-self.pi1)
-        log_m = torch.log1p(-pi2 * rest)
+        m = self.pi1 + pi2 * p
+        log_m = torch.where(rest < 0.5, torch.log1p(-pi2 * rest), m.log())
         # p / m_k = 1 - pi1 rest / m_k keeps the digits where the two are close.
-        lost = self.pi1 * rest / (self.pi1 + pi2 * p)
+        lost = self.pi1 * rest / m
         log_ratio = torch.where(lost < 0.5, torch.log1p(-lost), softmax.log_a_k - log_m)
         value = -self.pi1 * log_m + pi2 * (p * log_ratio - rest * log_pi2)
         slope = -p * (log_pi2 + log_ratio) / log_pi2

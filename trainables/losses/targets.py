@@ -106,7 +106,7 @@ class HardBootstrap(SoftmaxLoss):
         """Value and gradient."""
         log_top, top = softmax.log_a.max(dim=-1, keepdim=True)
         # Nothing is moved from the label to itself: that would round 1 - a_k away.
-        moved = torch.where(top == softmax.index, 0.0, self.weight).to(log_top.dtype)
+        moved = torch.full_like(log_top, self.weight).masked_fill_(top == softmax.index, 0.0)
         value = -(1 - moved) * softmax.log_a_k - moved * log_top
         gradient = softmax.error.neg().scatter_add_(-1, softmax.index, moved)
         return Term(value, gradient.scatter_add_(-1, top, -moved))
