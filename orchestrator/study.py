@@ -152,6 +152,23 @@ class Phase(Block):
         return frozenset(r.field for r in same) - {rule.field}
 
 
+class DatasetPart(Model):
+    """What belongs to a data set, for every cell on it that does not say otherwise.
+
+    Args:
+        cell: fields of its cells; whatever the study writes about a field goes before.
+        losses: label → loss where its parameters belong to the data set's class count, in place of
+            those at the top of the study; a phase or a block may change them again.
+    """
+
+    cell: Axes = Field(default_factory=dict)
+    losses: dict[str, Any] = Field(default_factory=dict)
+
+    def fields_beside(self, written: Mapping[str, Any]) -> Axes:
+        """The fields of which `written` does not give the whole."""
+        return {key: value for key, value in self.cell.items() if key.split(".")[0] not in written}
+
+
 class Study(Model):
     """One study file. `phases` replaces `grid`, `zip`, `blocks` and `skip` at the top."""
 
@@ -160,6 +177,7 @@ class Study(Model):
     description: str = ""
     cell: Axes = Field(default_factory=dict)
     losses: dict[str, Any] = Field(default_factory=dict)
+    datasets: dict[str, DatasetPart] = Field(default_factory=dict)
     seeds: Seeds = (0,)
     grid: Axes = Field(default_factory=dict)
     zip: tuple[Zipped, ...] = ()
@@ -214,14 +232,11 @@ def smoke_form(study: Study) -> Study:
 
 def smoke_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
     """A cell's plain fields cut down for a smoke run; what the loss and the network see stays."""
-    dataset = fields.get("dataset")
-    name = dataset.get("name") if isinstance(dataset, dict) else dataset
-    tiny = {"name": "synthetic", "like": name, "images": SMOKE_IMAGES}
+    tiny = {"name": "synthetic", "like": dataset_name(fields), "images": SMOKE_IMAGES}
     epochs, batch_size = fields.get("epochs", 1), fields.get("batch_size", 128)
-    noise = fields.get("noise")
-    if isinstance(noise, dict) and noise.get("kind") == "human":
-        # Human labels belong to the real images.
-        fields = {**fields, "noise": {"kind": "symmetric", "rate": 0.4}}
+    if fields.get("precision") == "tf32":
+        # A form of fp32 that only a GPU has; a smoke run is for any machine.
+        fields = {**fields, "precision": "fp32"}
     architecture = fields.get("architecture")
     if isinstance(architecture, dict) and "weights" in architecture:
         # Nothing is downloaded to see whether a study runs.
@@ -232,6 +247,13 @@ def smoke_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
         "epochs": min(epochs, 2) if isinstance(epochs, int) else epochs,
         "batch_size": min(batch_size, 16) if isinstance(batch_size, int) else batch_size,
     }
+
+
+def dataset_name(fields: Mapping[str, Any]) -> str | None:
+    """Name of a cell's data set, None where it names none."""
+    dataset = fields.get("dataset")
+    name = dataset.get("name") if isinstance(dataset, Mapping) else dataset
+    return name if isinstance(name, str) else None
 
 
 def pick_reference(value: Any) -> str | None:
@@ -246,6 +268,10 @@ def _check_phases(study: Study, source: Source) -> None:
     for key in ("grid", "zip", "blocks", "skip"):
         if study.phases and getattr(study, key):
             raise source.error("belongs into a phase, since this study has phases", (key,))
+    for part in ("cell", "losses", "datasets"):
+        for path, value in _values_with_path(study.model_dump()[part], (part,)):
+            if pick_reference(value) is not None:
+                raise source.error("a pick belongs into a phase that comes after its own", path)
     known: list[str] = []
     for name, phase in study.phases.items():
         for path, value in _values_with_path(phase.model_dump(exclude={"seeds"}), ("phases", name)):
@@ -261,7 +287,13 @@ def _check_phases(study: Study, source: Source) -> None:
 
 
 def _check_losses(study: Study, source: Source) -> None:
-    """Labels named in a grid exist."""
+    """Labels named in a grid, or given other parameters on a data set, exist."""
+    for name, part in study.datasets.items():
+        for label in part.losses:
+            if label not in study.losses:
+                path: KeyPath = ("datasets", name, "losses", label)
+                hint = nearest(label, study.losses)
+                raise source.error(f"no loss '{label}' under 'losses'", path, hint)
     for name, phase in study.stages.items():
         prefix: KeyPath = ("phases", name) if study.phases else ()
         _check_labels(study, phase, (*prefix, "grid"), source)

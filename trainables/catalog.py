@@ -19,9 +19,10 @@ from trainables.calibration import asks_for_numbers, settle
 from trainables.config import Choice, TrainingConfig
 from trainables.datasets import DATASETS, dataset_info
 from trainables.losses import LOSSES
+from trainables.losses.published import with_published
 from trainables.noise import NOISES
 from trainables.normalization import NORMALIZATIONS
-from trainables.optimization import OPTIMIZERS, SCHEDULES
+from trainables.optimizers import OPTIMIZERS
 from trainables.registry import (
     ComponentError,
     Parameter,
@@ -30,6 +31,7 @@ from trainables.registry import (
     Registry,
     nearest,
 )
+from trainables.schedules import SCHEDULES
 from trainables.sources import ComponentSource, built_in_source, is_plug_in, shared_source
 
 REGISTRIES: dict[str, Registry[Any]] = {
@@ -49,6 +51,7 @@ RANGES = {
     "epochs": Range(1),
     "batch_size": Range(1),
     "micro_batch": Range(1),
+    "clip_norm": Range(0, low_open=True),
     "seed": Range(0),
     "noise_seed": Range(0),
 }
@@ -73,7 +76,8 @@ def build_config(fields: Mapping[str, Any]) -> TrainingConfig:
 
     A component is a mapping with its `name` (noise: `kind`), or just the name. Noise of rate 0 is
     no noise, so that clean cells are shared between a noise grid and a learning-rate search. A
-    loss's `logit_bias: auto` and `calibrate` become numbers for the class count of the data set.
+    loss's `defaults`, its `logit_bias: auto` and `calibrate` become numbers, the latter two for the
+    class count of the data set.
 
     Raises ComponentError whose `key` is the field, or `field.parameter`, of the first bad value.
     """
@@ -105,6 +109,7 @@ class ConfigBuilder:
         self._settled: dict[tuple[str, str], Any] = {}
         # By identity, which holds as long as the object is kept; the dictionaries above do that.
         self._resolved: dict[tuple[str, int], tuple[Components, Components]] = {}
+        self._lengths: dict[tuple[int, int], tuple[Choice, Choice]] = {}
         self._checked: set[tuple[int, int, int, int, int | None]] = set()
 
     def build(self, fields: Mapping[str, Any]) -> TrainingConfig:
@@ -126,6 +131,7 @@ class ConfigBuilder:
     def resolve(self, config: TrainingConfig) -> TrainingConfig:
         """See `resolve`. Raises ComponentError."""
         resolved = {name: self._resolve(name, getattr(config, name)) for name in REGISTRIES}
+        resolved["schedule"] = self._lasting(resolved["schedule"], config.epochs)
         if resolved["noise"].get("rate") == 0:
             resolved["noise"] = CLEAN
         dataset, augmentation = resolved["dataset"], resolved["augmentation"]
@@ -138,6 +144,15 @@ class ConfigBuilder:
             _check_shape(resolved["architecture"], shape)
             self._checked.add(checked)
         return dataclasses.replace(config, **resolved)
+
+    def _lasting(self, schedule: Choice, epochs: int) -> Choice:
+        """A schedule whose length is that of the run, with that length as a number."""
+        if schedule.as_dict().get("epochs", 0) is not None:
+            return schedule
+        key = id(schedule), epochs
+        if key not in self._lengths:
+            self._lengths[key] = schedule, schedule.replace(epochs=epochs)
+        return self._lengths[key][1]
 
     def _components(self, field: str, value: Any) -> Components:
         key = field, repr(value)
@@ -157,17 +172,24 @@ class ConfigBuilder:
         return self._resolved[key][1]
 
     def _with_settled_loss(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
-        """`fields` with the parameters of the loss that follow from the class count as numbers."""
+        """`fields` with the parameters of the loss that are asked for by other words as numbers."""
         loss = fields["loss"]
-        is_named = isinstance(loss, Mapping) and isinstance(loss.get("name"), str)
-        if not is_named or not asks_for_numbers(loss):
+        if not isinstance(loss, Mapping) or not isinstance(loss.get("name"), str):
             return fields
         key = repr(loss), repr(fields["dataset"])
         if key not in self._settled:
-            dataset = _resolve_choice("dataset", _read_choice("dataset", fields["dataset"]))
-            with _errors_under("loss"):
-                self._settled[key] = settle(loss, dataset_info(dataset).num_classes)
+            self._settled[key] = _settled(loss, fields["dataset"])
         return {**fields, "loss": self._settled[key]}
+
+
+def _settled(loss: Mapping[str, Any], dataset: Any) -> Mapping[str, Any]:
+    with _errors_under("loss"):
+        loss = with_published(loss)
+    if not asks_for_numbers(loss):
+        return loss
+    info = dataset_info(_resolve_choice("dataset", _read_choice("dataset", dataset)))
+    with _errors_under("loss"):
+        return settle(loss, info.num_classes)
 
 
 def _check_shape(architecture: Choice, shape: tuple[int, int, int]) -> None:
@@ -263,6 +285,11 @@ def is_built_in(config: TrainingConfig) -> bool:
         REGISTRIES[name.partition("[")[0]].is_built_in(choice.name)
         for name, choice in choices(config).items()
     )
+
+
+def require(field: str, name: str) -> None:
+    """Raises ComponentError, with the nearest name, if `field` cannot name this component."""
+    REGISTRIES[field].component(name)
 
 
 def without_defaults(field: str, choice: Choice) -> Choice:
