@@ -16,6 +16,7 @@ from orchestrator.cell import Catalog, Cell, StudyCell, make_cell
 from orchestrator.phases import Pick
 from orchestrator.source import KeyPath, Source
 from orchestrator.study import ALL, Block, Phase, Skip, Study, pick_reference, smoke_fields
+from storage.reporting.spec import METRIC, FigureSpec, TableSpec
 from trainables.registry import ComponentError, nearest
 from trainables.stacking import stack_group
 
@@ -44,7 +45,7 @@ def expand(
                 cell = maker.make(name, phase, point, seed, position=len(cells))
                 # Two blocks may ask for the same cell; it stands once.
                 cells.setdefault((name, seed, frozenset(cell.axes.items())), cell)
-    _check_table_fields(study, source, list(cells.values()))
+    _check_shown_fields(study, source, list(cells.values()))
     _check_picks(study, source, list(cells.values()))
     if study.resources.asks_for_stacks:
         _check_stacks(source, list(cells.values()))
@@ -238,18 +239,29 @@ def _check_picks(study: Study, source: Source, cells: list[StudyCell]) -> None:
                 raise source.error(str(error), path, error.nearest) from None
 
 
-def _check_table_fields(study: Study, source: Source, cells: list[StudyCell]) -> None:
-    """Rows, columns and filters of tables name fields that cells have. Raises StudyError."""
+def _check_shown_fields(study: Study, source: Source, cells: list[StudyCell]) -> None:
+    """Fields that tables and figures name are fields that cells have. Raises StudyError."""
     known = {field for cell in cells for field in cell.axes}
-    for name, table in study.tables.items():
-        for key, fields in (
-            ("rows", table.rows),
-            ("columns", table.columns),
-            ("where", table.where),
-        ):
+    for path, spec in study.declared:
+        for key, fields in _fields_named(spec).items():
             for field in fields:
                 if field not in known:
                     hint = nearest(field, known)
-                    raise source.error(
-                        f"no cell has a field '{field}'", ("tables", name, key), hint
-                    )
+                    raise source.error(f"no cell has a field '{field}'", (*path, key), hint)
+
+
+def _fields_named(spec: TableSpec | FigureSpec) -> dict[str, tuple[str, ...]]:
+    """Key of a table or a figure → the fields of cells that stand there."""
+    if isinstance(spec, TableSpec):
+        return {"rows": spec.rows, "columns": spec.columns, "where": tuple(spec.where)}
+    spanned = {
+        "panels": spec.panels,
+        "series": spec.lines,
+        "dashed_by": () if spec.dashed_by is None else (spec.dashed_by,),
+    }
+    return {
+        **{key: tuple(f for f in fields if f != METRIC) for key, fields in spanned.items()},
+        "x": spec.axes[:1],
+        "y": spec.axes[1:],
+        "where": tuple(spec.where),
+    }
