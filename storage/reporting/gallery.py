@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
@@ -16,7 +17,9 @@ from storage.reporting.figures import (
     noise_rate,
     ranks,
 )
+from storage.reporting.figures.drawing import draw
 from storage.reporting.figures.learning_curves import MetricCurves
+from storage.reporting.pictures import is_drawn
 from storage.reporting.ranks import rank_rows
 from storage.reporting.report import Report
 from storage.reporting.selection import axis_words, picked_metric
@@ -26,8 +29,26 @@ from storage.reporting.table import Table, TableError, build_table
 ACCURACY, MEMORIZATION = "test_accuracy", "memorization"
 
 
+@dataclass(frozen=True)
+class ShownFigure:
+    """A figure with the words around it; `figure` is None where no result is there to draw."""
+
+    title: str
+    figure: go.Figure | None
+    caption: str = ""
+
+
+def shown_figures(results: Results, report: Report) -> Iterator[ShownFigure]:
+    """All figures of a report: those that the study declares, then those of its tables."""
+    for picture in report.pictures:
+        figure = draw(picture) if is_drawn(picture) else None
+        yield ShownFigure(picture.title, figure, picture.caption)
+    for title, figure in study_figures(results, report).items():
+        yield ShownFigure(title, figure)
+
+
 def study_figures(results: Results, report: Report) -> Mapping[str, go.Figure]:
-    """Name → figure, for a report drawn from the same results."""
+    """Name → figure of what its tables show, for a report drawn from the same results."""
     values = (table.spec.value for table in report.tables)
     picked = (picked_metric(pick) or ACCURACY for pick in report.picks)
     metrics = {MEMORIZATION, *values, *picked}

@@ -9,7 +9,8 @@ from pathlib import Path
 import plotly.graph_objects as go
 
 from storage.reporting.evidence import Results
-from storage.reporting.gallery import study_figures
+from storage.reporting.figures.sheet import SCREEN
+from storage.reporting.gallery import shown_figures
 from storage.reporting.report import Report
 
 WIDTH, HEIGHT = 900, 500
@@ -25,9 +26,10 @@ def write_figures(results: Results, report: Report, folder: Path, form: str) -> 
     Raises ImageError if kaleido or a browser is missing.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for number, (title, figure) in enumerate(study_figures(results, report).items(), start=1):
-        path = folder / f"{number:02d}_{_file_name(title)}.{form}"
-        path.write_bytes(_image(figure, form))
+    drawn = (shown for shown in shown_figures(results, report) if shown.figure is not None)
+    for number, shown in enumerate(drawn, start=1):
+        path = folder / f"{number:02d}_{_file_name(shown.title)}.{form}"
+        path.write_bytes(_image(shown.figure, form))
         yield path
 
 
@@ -35,8 +37,11 @@ def _image(figure: go.Figure, form: str) -> bytes:
     on_paper = go.Figure(figure).update_layout(
         paper_bgcolor="white", plot_bgcolor="white", font={"color": "black"}
     )
+    # A figure of panels says how high it is, for the width of a screen.
+    height = figure.layout.height
+    width, height = (SCREEN.width, height) if height else (WIDTH, HEIGHT)
     try:
-        image: bytes = on_paper.to_image(format=form, width=WIDTH, height=HEIGHT)
+        image: bytes = on_paper.to_image(format=form, width=width, height=height)
     except ValueError as error:
         raise ImageError(
             "static figures need kaleido: pip install 'noisy-label-orchestrator[static]'"

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from html import escape
 
-import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 from storage.reporting.evidence import Results
-from storage.reporting.gallery import study_figures
+from storage.reporting.gallery import ShownFigure, shown_figures
 from storage.reporting.render import html
 from storage.reporting.render.document import printable
 from storage.reporting.report import Report
@@ -35,6 +34,7 @@ fieldset { border: 1px solid #8886; margin: 1rem 0; }
 fieldset label { margin-right: 1rem; white-space: nowrap; }
 [hidden] { display: none; }
 .figure { width: 100%; height: 30rem; }
+.caption { font-size: 0.85rem; }
 """
 
 SCRIPT = """
@@ -77,10 +77,10 @@ def build_page(results: Results, report: Report) -> str:
     Args:
         results: the open store that the report was drawn from.
     """
-    return _page(report, study_figures(results, report))
+    return _page(report, shown_figures(results, report))
 
 
-def _page(report: Report, figures: Mapping[str, go.Figure]) -> str:
+def _page(report: Report, figures: Iterable[ShownFigure]) -> str:
     library = get_plotlyjs()
     policy = (
         f"default-src 'none'; script-src {_digest(library)} {_digest(SCRIPT)}; "
@@ -100,7 +100,7 @@ def _page(report: Report, figures: Mapping[str, go.Figure]) -> str:
             "<body>",
             *_filter_lines(report),
             html.render(report),
-            *(line for n, item in enumerate(figures.items()) for line in _figure_lines(n, *item)),
+            *(line for n, shown in enumerate(figures) for line in _figure_lines(n, shown)),
             f"<script>{library}</script>",
             f"<script>{SCRIPT}</script>",
             "</body>",
@@ -123,12 +123,22 @@ def _filter_lines(report: Report) -> Iterator[str]:
         yield "</fieldset>"
 
 
-def _figure_lines(number: int, title: str, figure: go.Figure) -> Iterator[str]:
+def _figure_lines(number: int, shown: ShownFigure) -> Iterator[str]:
     """A place for the figure, and its data, in which plotly leaves no bare angle bracket."""
-    label = escape(printable(title))
-    yield f'<section><h2>{label}</h2><div class="figure" role="img" aria-label="{label}" '
-    yield f'data-figure="figure-{number}"></div></section>'
-    yield f'<script type="application/json" id="figure-{number}">{figure.to_json()}</script>'
+    label = escape(printable(shown.title))
+    yield f"<section><h2>{label}</h2>"
+    if shown.figure is not None:
+        # A figure of several rows of panels says how high it is.
+        height = shown.figure.layout.height
+        style = f' style="height:{height:g}px"' if height else ""
+        yield f'<div class="figure" role="img" aria-label="{label}"{style} '
+        yield f'data-figure="figure-{number}"></div>'
+    if shown.caption:
+        yield f'<p class="caption">{escape(printable(shown.caption))}</p>'
+    yield "</section>"
+    if shown.figure is not None:
+        data = shown.figure.to_json()
+        yield f'<script type="application/json" id="figure-{number}">{data}</script>'
 
 
 def _digest(script: str) -> str:

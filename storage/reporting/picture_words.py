@@ -126,6 +126,8 @@ def _runs(shown: Shown) -> Iterator[str]:
     yield f"Means over n = {numbers} runs with different seeds."
     if shown.spec.kind != "plane":
         yield SPREAD_WORDS[shown.spec.band]
+        if counts[0] == 1:
+            yield "A single run has no spread."
 
 
 def _missing(table: Table) -> Iterator[str]:

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from storage.attempt import PlannedCell
+from storage.attempt import PlannedCell, StudyRecord
 from storage.reporting.curves import table_curves
-from storage.reporting.evidence import Evidence
+from storage.reporting.evidence import Evidence, Results, gather
 from storage.reporting.figures.picture import Axis, Dash, Line, Panel, Picture, Plane
 from storage.reporting.picture_words import Shown, caption, field_words, value_words, words_beside
 from storage.reporting.selection import METRIC_FACTS, axis_words
@@ -46,6 +46,12 @@ class Group:
 
     def values(self, names: Sequence[str]) -> Header:
         return tuple(self.fields[name] for name in names)
+
+
+def recorded_picture(results: Results, record: StudyRecord, name: str) -> Picture:
+    """A figure of a study, drawn from what the store holds by now. Raises TableError."""
+    spec = record.figures[name]
+    return build_picture(name, spec, record.planned, gather(results, record.planned, spec.value))
 
 
 def build_picture(
@@ -164,12 +170,15 @@ class _Drawing:
                 raise TableError("a plane shows one metric; put metric into panels")
             x, y = (Axis(field_words(field)) for field in self.spec.axes)
             return Panel(title, x, y, plane=self._plane(groups[0]))
-        return Panel(title, self._x_axis(), Axis(_axis_words(metrics)), lines=self._lines(groups))
+        lines = self._lines(groups)
+        return Panel(title, self._x_axis(lines), Axis(_axis_words(metrics)), lines=lines)
 
-    def _x_axis(self) -> Axis:
-        if self.spec.kind == "epochs":
-            return Axis(self.axis.label)
-        return Axis(field_words(self.spec.axes[0]))
+    def _x_axis(self, lines: Sequence[Line]) -> Axis:
+        if self.spec.kind != "epochs":
+            return Axis(field_words(self.spec.axes[0]))
+        # Training begins at 0, though its first number stands at the end of the first epoch.
+        ends = [line.x[-1] for line in lines]
+        return Axis(self.axis.label, limits=(0, max(ends)) if ends else None)
 
     def _lines(self, groups: Sequence[Group]) -> tuple[Line, ...]:
         draw = self._curve if self.spec.kind == "epochs" else self._points
