@@ -15,7 +15,17 @@ from orchestrator.candidates import PickError, check_pick
 from orchestrator.cell import Catalog, Cell, StudyCell, make_cell
 from orchestrator.phases import Pick
 from orchestrator.source import KeyPath, Source
-from orchestrator.study import ALL, Block, Phase, Skip, Study, pick_reference, smoke_fields
+from orchestrator.study import (
+    ALL,
+    Block,
+    DatasetPart,
+    Phase,
+    Skip,
+    Study,
+    dataset_name,
+    pick_reference,
+    smoke_fields,
+)
 from storage.reporting.spec import METRIC, FigureSpec, TableSpec
 from trainables.registry import ComponentError, nearest
 from trainables.stacking import stack_group
@@ -37,6 +47,7 @@ def expand(
     smoke: bool = False,
 ) -> tuple[StudyCell, ...]:
     """Every cell of the study, phase after phase. Raises StudyError."""
+    _check_dataset_names(study, source, catalog)
     maker = _Maker(source, catalog, picks or {}, smoke)
     cells: dict[tuple[str, int, frozenset[tuple[str, str]]], StudyCell] = {}
     for name, phase in study.stages.items():
@@ -117,14 +128,11 @@ class _Maker:
     ) -> tuple[dict[str, Any], str | None]:
         """Fields with picked values in place, and the first pick that is not made yet."""
         fields, axes = dict(given), _axes(given, label)
-        for field, value in given.items():
-            reference = pick_reference(value)
-            if reference is None:
-                continue
+        for path, reference in _references(given):
             phase, _, name = reference.partition(".")
             made = self.picks.get((phase, name), ())
             won = [p for p in made if all(axes.get(f) == v for f, v in p.group.items())]
-            fields[field] = won[0].value if won else PENDING
+            fields |= _replaced(fields, path, won[0].value if won else PENDING)
             if not won:
                 return fields, reference
         return fields, None
@@ -153,6 +161,23 @@ class _Maker:
         return next((path for path in written if self.source.stands(path)), (key,))
 
 
+def _references(fields: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """(field,) or (field, parameter) whose value is left to a pick, and that pick."""
+    for field, value in fields.items():
+        if (reference := pick_reference(value)) is not None:
+            yield (field,), reference
+        elif isinstance(value, Mapping):
+            for parameter, inner in value.items():
+                if (reference := pick_reference(inner)) is not None:
+                    yield (field, parameter), reference
+
+
+def _replaced(fields: Mapping[str, Any], path: tuple[str, ...], value: Any) -> dict[str, Any]:
+    """The changed field: `value` itself, or its component with one other parameter."""
+    field, *inside = path
+    return {field: {**fields[field], inside[0]: value} if inside else value}
+
+
 def _points(study: Study, phase_name: str, phase: Phase) -> Iterator[_Point]:
     """The points of a phase's blocks, in the study's order."""
     top: KeyPath = ("phases", phase_name) if study.phases else ()
@@ -170,7 +195,11 @@ def _points(study: Study, phase_name: str, phase: Phase) -> Iterator[_Point]:
             written: dict[str, Any] = {}
             for part in (study.cell, phase.cell, block.cell, *chosen):
                 written |= part
-            yield _point(losses, written, prefixes)
+            name = dataset_name(written) or ""
+            own = study.datasets.get(name, DatasetPart())
+            known = {**study.losses, **own.losses, **phase.losses, **block.losses}
+            places = (*prefixes, ("datasets", name))
+            yield _point(known, {**own.fields_beside(written), **written}, places)
 
 
 def _point(
@@ -213,6 +242,15 @@ def _matches(rule: Skip, axes: Mapping[str, str], seed: int) -> bool:
         if known.get(field) not in {display(value) for value in wanted}:
             return False
     return True
+
+
+def _check_dataset_names(study: Study, source: Source, catalog: Catalog) -> None:
+    """What belongs to a data set stands under the name of one. Raises StudyError."""
+    for name in study.datasets:
+        try:
+            catalog.require("dataset", name)
+        except ComponentError as error:
+            raise source.error(error.message, ("datasets", name), error.nearest) from None
 
 
 def _check_stacks(source: Source, cells: list[StudyCell]) -> None:

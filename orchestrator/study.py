@@ -136,6 +136,23 @@ class Phase(Block):
         return frozenset(r.field for r in same) - {rule.field}
 
 
+class DatasetPart(Model):
+    """What belongs to a data set, for every cell on it that does not say otherwise.
+
+    Args:
+        cell: fields of its cells; whatever the study writes about a field goes before.
+        losses: label → loss where its parameters belong to the data set's class count, in place of
+            those at the top of the study; a phase or a block may change them again.
+    """
+
+    cell: Axes = Field(default_factory=dict)
+    losses: dict[str, Any] = Field(default_factory=dict)
+
+    def fields_beside(self, written: Mapping[str, Any]) -> Axes:
+        """The fields of which `written` does not give the whole."""
+        return {key: value for key, value in self.cell.items() if key.split(".")[0] not in written}
+
+
 class Study(Model):
     """One study file. `phases` replaces `grid`, `zip`, `blocks` and `skip` at the top."""
 
@@ -144,6 +161,7 @@ class Study(Model):
     description: str = ""
     cell: Axes = Field(default_factory=dict)
     losses: dict[str, Any] = Field(default_factory=dict)
+    datasets: dict[str, DatasetPart] = Field(default_factory=dict)
     seeds: Seeds = (0,)
     grid: Axes = Field(default_factory=dict)
     zip: tuple[Zipped, ...] = ()
@@ -206,9 +224,7 @@ def smoke_form(study: Study) -> Study:
 
 def smoke_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
     """A cell's plain fields cut down for a smoke run; what the loss and the network see stays."""
-    dataset = fields.get("dataset")
-    name = dataset.get("name") if isinstance(dataset, dict) else dataset
-    tiny = {"name": "synthetic", "like": name, "images": SMOKE_IMAGES}
+    tiny = {"name": "synthetic", "like": dataset_name(fields), "images": SMOKE_IMAGES}
     epochs, batch_size = fields.get("epochs", 1), fields.get("batch_size", 128)
     noise = fields.get("noise")
     if isinstance(noise, dict) and noise.get("kind") == "human":
@@ -224,6 +240,13 @@ def smoke_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
         "epochs": min(epochs, 2) if isinstance(epochs, int) else epochs,
         "batch_size": min(batch_size, 16) if isinstance(batch_size, int) else batch_size,
     }
+
+
+def dataset_name(fields: Mapping[str, Any]) -> str | None:
+    """Name of a cell's data set, None where it names none."""
+    dataset = fields.get("dataset")
+    name = dataset.get("name") if isinstance(dataset, Mapping) else dataset
+    return name if isinstance(name, str) else None
 
 
 def pick_reference(value: Any) -> str | None:
@@ -253,7 +276,13 @@ def _check_phases(study: Study, source: Source) -> None:
 
 
 def _check_losses(study: Study, source: Source) -> None:
-    """Labels named in a grid exist."""
+    """Labels named in a grid, or given other parameters on a data set, exist."""
+    for name, part in study.datasets.items():
+        for label in part.losses:
+            if label not in study.losses:
+                path: KeyPath = ("datasets", name, "losses", label)
+                hint = nearest(label, study.losses)
+                raise source.error(f"no loss '{label}' under 'losses'", path, hint)
     for name, phase in study.stages.items():
         prefix: KeyPath = ("phases", name) if study.phases else ()
         _check_labels(study, phase, (*prefix, "grid"), source)

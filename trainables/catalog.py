@@ -195,6 +195,11 @@ def is_built_in(config: TrainingConfig) -> bool:
     )
 
 
+def require(field: str, name: str) -> None:
+    """Raises ComponentError, with the nearest name, if `field` cannot name this component."""
+    REGISTRIES[field].component(name)
+
+
 def without_defaults(field: str, choice: Choice) -> Choice:
     """`choice` with the parameters dropped that equal the component's defaults."""
     parameters = REGISTRIES[field].component(choice.name).parameters

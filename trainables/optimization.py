@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Protocol, runtime_checkable
 
 from trainables.registry import Range, Registry
 
@@ -13,8 +13,19 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
 
 OptimizerFactory = Callable[[Iterable["Parameter"], float], "Optimizer"]
-Schedule = Callable[[int], float]
+EpochSchedule = Callable[[int], float]
 """1-based epoch → factor on the initial learning rate."""
+
+
+@runtime_checkable
+class IterationSchedule(Protocol):
+    """A schedule that counts updates, so that the rate may change within an epoch."""
+
+    def after(self, iterations: int) -> float:
+        """Factor on the initial learning rate for the update that follows so many."""
+
+
+Schedule = EpochSchedule | IterationSchedule
 
 OPTIMIZERS: Registry[OptimizerFactory] = Registry("optimizer", {})
 SCHEDULES: Registry[Schedule] = Registry("schedule", {}, group="orchestrator.schedules")
@@ -84,3 +95,27 @@ class Exponential:
 
     def __call__(self, epoch: int) -> float:
         return self.factor ** (epoch - 1)
+
+
+@SCHEDULES.register("iteration_step")
+@dataclass(frozen=True)
+class IterationStep:
+    """As `step`, with milestones in updates instead of epochs.
+
+    Args:
+        milestones: numbers of updates after which the rate drops, such as [32000, 48000].
+        factor: (0, 1], default 0.1.
+        stop: number of updates after which the rate is 0, so that no weight moves any more; None
+            (default) for never. Running statistics of batch normalisation still take in the images
+            of the rest of the last epoch.
+    """
+
+    milestones: tuple[int, ...]
+    factor: Annotated[float, Range(0, 1, low_open=True)] = 0.1
+    stop: Annotated[int | None, Range(1)] = None
+
+    def after(self, iterations: int) -> float:
+        """The factor; 0 from `stop` on."""
+        if self.stop is not None and iterations >= self.stop:
+            return 0.0
+        return self.factor ** sum(milestone <= iterations for milestone in self.milestones)

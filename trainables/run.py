@@ -165,10 +165,9 @@ class Run:
         return self._seconds_before + time.perf_counter() - self._started
 
     def _train(self, after_step: Callable[[Run], None]) -> None:
-        self.learner.begin_epoch(
-            [member.learning_rate for member in self.members],
-            [member.logit_bias for member in self.members],
-        )
+        rates = self._learning_rates()
+        self.learner.begin_epoch(rates, [member.logit_bias for member in self.members])
+        counts_iterations = any(member.counts_iterations for member in self.members)
         seed_globals(self.config.seed, self.members[0].epoch)
         epoch = self._epoch()
         if self._generators:  # of the checkpoint within this epoch
@@ -176,10 +175,23 @@ class Run:
         self._generators = torch_generators(self.device)
         with closing(epoch.batches(self.config.batch_size, self.steps_done)) as batches:
             for batch in batches:
+                if counts_iterations:
+                    rates = self._follow_schedules(rates)
                 self._step(batch)
                 self.steps_done += 1
                 if len(self.members) == 1:
                     after_step(self)
+
+    def _follow_schedules(self, rates: list[float]) -> list[float]:
+        """The rates of the next step, set where they differ from those of the last one."""
+        now = self._learning_rates()
+        if now != rates:
+            self.learner.updates.set_learning_rates(now)
+        return now
+
+    def _learning_rates(self) -> list[float]:
+        """Of each member, for the next step."""
+        return [member.learning_rate_after(self.steps_done) for member in self.members]
 
     def _check_generators(self) -> None:
         """Members share torch's generators, so a stack is refused that draws from them."""

@@ -20,6 +20,7 @@ from storage.reporting.spec import METRIC, STEPS, FigureSpec, Metric, TableSpec
 from storage.reporting.spread import band_of
 from storage.reporting.steps import steps_per_epoch
 from storage.reporting.table import (
+    UNSET,
     Header,
     MixedCellsError,
     Table,
@@ -233,7 +234,9 @@ class _Drawing:
 
     def _names(self, group: Group, dash: int) -> Iterator[str]:
         """What a line is called: a dashed one says what sets it apart from the solid one."""
-        yield from (value_words(field, group.fields[field]) for field in self.spec.lines)
+        for field in self.spec.lines:
+            if group.fields[field] != UNSET:
+                yield value_words(field, group.fields[field])
         if (field := self.spec.dashed_by) is not None and dash:
             solid, own = (value_words(field, self._values(field)[index]) for index in (0, dash))
             yield words_beside(own, solid)

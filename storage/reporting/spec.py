@@ -55,6 +55,8 @@ class Reference(Spec):
         scale: CSV column → factor from our value to the CSV's (a rate of 0.4 printed as 40: 100).
         rename: our value → the CSV's, for any matched field.
         mean, sem: CSV columns that hold the number and its error, in per cent for accuracies.
+        unknown: fields of our cells, or other words, for what the published text does not say of
+            its protocol, so that a difference may come from there; the report says so.
     """
 
     file: str
@@ -64,6 +66,7 @@ class Reference(Spec):
     rename: dict[str, str] = Field(default_factory=dict)
     mean: str = "mean"
     sem: str = "sem"
+    unknown: Fields = ()
 
 
 class TableSpec(Spec):
@@ -81,6 +84,8 @@ class TableSpec(Spec):
         bold: `paired` = best and all not distinguishable from it by the paired t-test with Holm's
             correction; `max` = best mean only; `none`. Both compare on the seeds that all share;
             an entry with a missing, diverged or guessing run is never bold.
+        bold_over: what competes: the `rows` of each column, such as the losses at each noise rate,
+            or the `columns` of each row, such as the learning rates of each loss.
         alpha: family-wise level of the paired test.
         reference: published numbers.
     """
@@ -94,6 +99,7 @@ class TableSpec(Spec):
     phase: str | None = None
     where: Where = Field(default_factory=dict)
     bold: Literal["paired", "max", "none"] = "paired"
+    bold_over: Literal["rows", "columns"] = "rows"
     alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
     reference: Reference | None = None
 

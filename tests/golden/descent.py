@@ -9,10 +9,11 @@ from torch import nn
 
 from tests.golden.figures import Figure, double
 from trainables.config import Choice
-from trainables.optimization import OPTIMIZERS, SCHEDULES, SGD
+from trainables.optimization import OPTIMIZERS, SCHEDULES, SGD, IterationSchedule
 from trainables.updates import LoneUpdates, StackedUpdates, Updates
 
 EPOCHS = range(1, 13)
+UPDATES = range(12)
 START, CURVATURE, MINIMUM = (1.0, -2.0, 0.5), (1.0, 3.0, 0.25), (0.0, 1.0, -1.0)
 RATES = (0.1, 0.1, 0.05)
 """Learning rate of each step; the last one as after a milestone."""
@@ -21,8 +22,10 @@ EXACT = 1e-12
 
 
 def schedule_figures(choice: Choice) -> Mapping[str, Figure]:
-    """Factor on the learning rate in each epoch."""
+    """Factor on the learning rate in each epoch, or of each update."""
     schedule = SCHEDULES.build(choice)
+    if isinstance(schedule, IterationSchedule):
+        return {"factor": double(map(schedule.after, UPDATES), "update", relative=EXACT)}
     return {"factor": double(map(schedule, EPOCHS), "epoch", relative=EXACT)}
 
 

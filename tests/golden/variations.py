@@ -31,6 +31,7 @@ NEEDED: dict[tuple[str, str], dict[str, Any]] = {
     ("noise", "symmetric"): {"rate": 0.4},
     ("normalization", "fixed"): {"mean": [0.3], "std": [0.2]},
     ("schedule", "exponential"): {"factor": 0.5},
+    ("schedule", "iteration_step"): {"milestones": [2, 5]},
     ("schedule", "step"): {"milestones": [2, 5]},
 }
 """Parameters of the usual run: those that have no default, and smaller ones than the default."""
@@ -58,6 +59,7 @@ CHANGES: dict[tuple[str, str], tuple[dict[str, Any], ...]] = {
     ("normalization", "mean"): ({"mean": [0.1, 0.2, 0.3]},),
     ("normalization", "std"): ({"std": [0.5, 0.6, 0.7]},),
     ("schedule", "milestones"): ({"milestones": [1, 3, 4]},),
+    ("schedule", "stop"): ({"stop": 7},),
 }
 """(kind, parameter) → what is given in turn, where the type does not tell a good other value."""
 

@@ -84,6 +84,7 @@ def _comparison(comparison: Comparison) -> dict[str, Any]:
         "source": comparison.source,
         "agreement": asdict(agreement) if agreement else None,
         "notes": list(notes(comparison.pairs)),
+        "unknown": list(comparison.unknown),
         "pairs": [
             {
                 "row": list(pair.row),
