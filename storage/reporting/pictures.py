@@ -237,8 +237,8 @@ class _Drawing:
         for field in self.spec.lines:
             if group.fields[field] != UNSET:
                 yield value_words(field, group.fields[field])
-        if (field := self.spec.dashed_by) is not None and dash:
-            solid, own = (value_words(field, self._values(field)[index]) for index in (0, dash))
+        if (dashed := self.spec.dashed_by) is not None and dash:
+            solid, own = (value_words(dashed, self._values(dashed)[place]) for place in (0, dash))
             yield words_beside(own, solid)
 
     def _plane(self, group: Group) -> Plane | None:

@@ -1,11 +1,14 @@
 """Declared figures: means by hand, what is missing, and what is never averaged."""
 
+import json
 import math
 
 import pytest
 
 from storage.reporting.evidence import gather
+from storage.reporting.page import build_page
 from storage.reporting.pictures import build_picture, is_drawn
+from storage.reporting.render.json import render
 from storage.reporting.report import build_report
 from storage.reporting.spec import FigureSpec
 from storage.reporting.table import TableError
@@ -243,3 +246,42 @@ def test_a_report_draws_what_it_can(sweep, tmp_path):
     (problem,) = report.problems
     assert problem.table == "figure bad"
     assert "differ in more than the seed" in problem.message
+
+
+def test_a_line_does_not_name_fields_that_it_lacks(sweep):
+    run(sweep, {"loss": "Lq", "loss.q": "0.7"}, [[0.5]])
+    run(sweep, {"loss": "CE"}, [[0.5]])
+    assert [name for _, name in lines(draw(sweep, series=["loss", "loss.q"]))] == [
+        "Lq, q 0.7",
+        "CE",
+    ]
+
+
+def test_the_page_shows_the_figure_its_caption_and_what_has_no_result(sweep, tmp_path):
+    run(sweep, {"loss": "CE", "noise.rate": "0"}, [[0.5, 0.6]])
+    sweep.plan({"loss": "CE", "noise.rate": "0.4"})
+    sweep.figures = {
+        "drawn": FigureSpec(
+            title="A </script> of one's own", kind="epochs", where={"noise.rate": 0}
+        ),
+        "empty": FigureSpec(title="Nothing yet", kind="epochs", where={"noise.rate": 0.4}),
+    }
+    page = build_page(sweep, build_report(sweep, "sweep", tmp_path))
+    assert page.count('class="figure"') == 1
+    assert "<h2>A &lt;/script&gt; of one&#x27;s own</h2>" in page
+    assert "<h2>Nothing yet</h2>" in page
+    assert page.count('<p class="caption">Top-1 accuracy on the test split') == 2
+    assert "1 of 1 cells is missing" in page
+
+
+def test_json_holds_the_numbers_of_the_figures(sweep, tmp_path):
+    run(sweep, {"loss": "CE", "loss.a": "1", "loss.b": "1"}, [[0.5]])
+    sweep.plan({"loss": "CE", "loss.a": "2", "loss.b": "1"})
+    sweep.figures = {
+        "curves": FigureSpec(kind="epochs", panels=["loss.a", "loss.b"]),
+        "plane": FigureSpec(kind="plane", x="loss.a", y="loss.b"),
+    }
+    tree = json.loads(render(build_report(sweep, "sweep", tmp_path)))
+    curves, plane = tree["figures"]
+    assert curves["panels"][0]["lines"][0]["y"] == [50]
+    assert plane["panels"][0]["plane"]["values"] == [[50, None]]
