@@ -13,9 +13,10 @@ from itertools import product
 from storage.attempt import PlannedCell, StudyRecord
 from storage.reporting.curves import table_curves
 from storage.reporting.evidence import Evidence, Results, gather
-from storage.reporting.figures.picture import Axis, Dash, Line, Panel, Picture, Plane
+from storage.reporting.figure_axes import plane_axes, value_axis
+from storage.reporting.figures.picture import Axis, Dash, Line, Panel, Picture, Plane, Scale
 from storage.reporting.picture_words import Shown, caption, field_words, value_words, words_beside
-from storage.reporting.selection import METRIC_FACTS, axis_words
+from storage.reporting.selection import axis_words
 from storage.reporting.spec import METRIC, STEPS, FigureSpec, Metric, TableSpec
 from storage.reporting.spread import band_of
 from storage.reporting.steps import steps_per_epoch
@@ -169,14 +170,29 @@ class _Drawing:
         if self.spec.kind == "plane":
             if len(metrics) > 1:
                 raise TableError("a plane shows one metric; put metric into panels")
-            x, y = (Axis(field_words(field)) for field in self.spec.axes)
-            return Panel(title, x, y, plane=self._plane(groups[0]))
+            plane = self._plane(groups[0])
+            x, y = plane_axes([field_words(f) for f in self.spec.axes], self._scales(), plane)
+            return Panel(title, x, y, plane=plane)
         lines = self._lines(groups)
-        return Panel(title, self._x_axis(lines), Axis(_axis_words(metrics)), lines=lines)
+        return Panel(title, self._x_axis(lines), value_axis(metrics, lines), lines=lines)
+
+    def _scales(self) -> tuple[Scale, ...]:
+        """Of the numeric fields; none of them may have a value that no logarithm has."""
+        scales: list[Scale] = []
+        for axis, field in zip("xy", self.spec.axes, strict=False):
+            is_log = axis in self.spec.log
+            values = {cell[self.spec.axes.index(field)] for cell in self._columns()}
+            if is_log and any(_number(field, value) <= 0 for value in values):
+                raise TableError(f"log: {axis} is impossible, since {field} is not always above 0")
+            scales.append("log" if is_log else "linear")
+        return tuple(scales)
+
+    def _columns(self) -> tuple[Header, ...]:
+        return self.tables[self.spec.value[0]].columns
 
     def _x_axis(self, lines: Sequence[Line]) -> Axis:
         if self.spec.kind != "epochs":
-            return Axis(field_words(self.spec.axes[0]))
+            return Axis(field_words(self.spec.axes[0]), self._scales()[0])
         # Training begins at 0, though its first number stands at the end of the first epoch.
         ends = [line.x[-1] for line in lines]
         return Axis(self.axis.label, limits=(0, max(ends)) if ends else None)
@@ -253,7 +269,7 @@ class _Drawing:
             return None
         x, y = (tuple(sorted({place[i] for place in means})) for i in (0, 1))
         values = tuple(tuple(_or_nan(means.get((a, b))) for a in x) for b in y)
-        return Plane(_axis_words((group.metric,)), x, y, values)
+        return Plane(axis_words(group.metric), x, y, values)
 
 
 def _or_nan(value: float | None) -> float:
@@ -265,14 +281,3 @@ def _number(field: str, value: str) -> float:
         return float(value)
     except ValueError:
         raise TableError(f"{field} is no numeric field: a cell has {value!r}") from None
-
-
-def _axis_words(metrics: Sequence[str]) -> str:
-    """What an axis of these metrics shows."""
-    if len(metrics) == 1:
-        return axis_words(metrics[0])
-    facts = [METRIC_FACTS[metric] for metric in metrics]
-    if len({one.is_fraction for one in facts}) > 1:
-        raise TableError(f"{' and '.join(metrics)} share no unit; put metric into panels")
-    shared = "accuracy" if all("accuracy" in one.short for one in facts) else "value"
-    return f"{shared} {facts[0].unit}".rstrip()

@@ -124,6 +124,7 @@ class FigureSpec(Spec):
         dashed_by: field whose first value is drawn solid, the second dashed, the third dotted.
         x: of `epochs`, `epochs` or `steps`; of the others, a numeric field of the cells.
         y: of a plane, its second numeric field.
+        log: axes of `axis` and `plane` that are logarithmic.
         select, last_k: as in a table; curves show every epoch and have neither.
         phase, where: which cells are shown, as in a table.
         band: spread around a mean: standard error, standard deviation, 95 % interval of the mean
@@ -143,6 +144,7 @@ class FigureSpec(Spec):
     dashed_by: str | None = None
     x: str | None = None
     y: str | None = None
+    log: Annotated[tuple[Literal["x", "y"], ...], BeforeValidator(_as_tuple)] = ()
     select: Literal["last", "best", "mean_of_last"] = "last"
     last_k: Annotated[int, Field(ge=1)] | None = None
     phase: str | None = None

@@ -84,7 +84,8 @@ def arrange(picture: Picture, sheet: Sheet) -> Arrangement:
 def label_width(panel: Panel, font: int) -> float:
     """Pixels that the names of a panel's lines take on its right."""
     longest = max((len(line.name) for line in panel.lines), default=0)
-    return LEADER + LETTER * font * longest if longest else 0.0
+    # Short names may be all capitals, which are wider than most letters.
+    return LEADER + (LETTER * longest + 0.6) * font if longest else 0.0
 
 
 def _gutter(panel: Panel, font: int) -> float:

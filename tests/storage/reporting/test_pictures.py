@@ -285,3 +285,28 @@ def test_json_holds_the_numbers_of_the_figures(sweep, tmp_path):
     curves, plane = tree["figures"]
     assert curves["panels"][0]["lines"][0]["y"] == [50]
     assert plane["panels"][0]["plane"]["values"] == [[50, None]]
+
+
+def test_an_interval_does_not_stretch_the_axis_beyond_all_shares(sweep):
+    run(sweep, {"loss": "CE"}, [[0.1, 0.3], [0.9, 0.5]])
+    picture = draw(sweep, band="interval")
+    assert lines(picture)["", "CE"].band.low[0] < -400
+    # 0 to 100 with 6 % of it on both sides.
+    assert picture.panels[0].y.limits == pytest.approx((-6, 106))
+    assert draw(sweep).panels[0].y.limits is None
+
+
+def test_the_outer_cells_of_a_plane_are_whole(sweep):
+    for a in ("0.01", "0.1", "1"):
+        for b in ("0", "10"):
+            run(sweep, {"loss.a": a, "loss.b": b}, [[0.5]])
+    (panel,) = draw(sweep, kind="plane", x="loss.a", y="loss.b", log="x").panels
+    assert (panel.x.scale, panel.y.scale) == ("log", "linear")
+    assert panel.x.limits == pytest.approx((0.01 / 10**0.5, 10**0.5))
+    assert panel.y.limits == pytest.approx((-5, 15))
+
+
+def test_zero_has_no_place_on_a_logarithmic_axis(sweep):
+    run(sweep, {"loss": "CE", "noise.rate": "0"}, [[0.5]])
+    with pytest.raises(TableError, match=r"log: x is impossible, since noise\.rate is not always"):
+        draw(sweep, kind="axis", x="noise.rate", log="x")
