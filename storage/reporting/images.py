@@ -13,6 +13,8 @@ from storage.reporting.gallery import study_figures
 from storage.reporting.report import Report
 
 WIDTH, HEIGHT = 900, 500
+FEWEST_PIXELS = 1000
+"""Across a narrow image, so that it is sharp in print."""
 
 
 class ImageError(Exception):
@@ -27,16 +29,19 @@ def write_figures(results: Results, report: Report, folder: Path, form: str) -> 
     folder.mkdir(parents=True, exist_ok=True)
     for number, (title, figure) in enumerate(study_figures(results, report).items(), start=1):
         path = folder / f"{number:02d}_{_file_name(title)}.{form}"
-        path.write_bytes(_image(figure, form))
+        path.write_bytes(image_of(figure, form))
         yield path
 
 
-def _image(figure: go.Figure, form: str) -> bytes:
+def image_of(figure: go.Figure, form: str) -> bytes:
+    """A figure on white, as large as its layout says. Raises ImageError."""
     on_paper = go.Figure(figure).update_layout(
         paper_bgcolor="white", plot_bgcolor="white", font={"color": "black"}
     )
+    width, height = figure.layout.width or WIDTH, figure.layout.height or HEIGHT
+    scale = FEWEST_PIXELS / width if form == "png" and width < WIDTH else 1
     try:
-        image: bytes = on_paper.to_image(format=form, width=WIDTH, height=HEIGHT)
+        image: bytes = on_paper.to_image(format=form, width=width, height=height, scale=scale)
     except ValueError as error:
         raise ImageError(
             "static figures need kaleido: pip install 'noisy-label-orchestrator[static]'"

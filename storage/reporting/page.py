@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 
 import plotly.graph_objects as go
@@ -81,6 +81,12 @@ def build_page(results: Results, report: Report) -> str:
 
 
 def _page(report: Report, figures: Mapping[str, go.Figure]) -> str:
+    drawn = (line for n, item in enumerate(figures.items()) for line in figure_lines(n, *item))
+    return page_of(report.study, (*_filter_lines(report), html.render(report), *drawn))
+
+
+def page_of(title: str, body: Iterable[str]) -> str:
+    """A whole page of lines that are HTML already, the places of figures among them."""
     library = get_plotlyjs()
     policy = (
         f"default-src 'none'; script-src {_digest(library)} {_digest(SCRIPT)}; "
@@ -94,13 +100,11 @@ def _page(report: Report, figures: Mapping[str, go.Figure]) -> str:
             '<meta charset="utf-8">',
             f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>{escape(printable(report.study))}</title>",
+            f"<title>{escape(printable(title))}</title>",
             f"<style>{STYLE}</style>",
             "</head>",
             "<body>",
-            *_filter_lines(report),
-            html.render(report),
-            *(line for n, item in enumerate(figures.items()) for line in _figure_lines(n, *item)),
+            *body,
             f"<script>{library}</script>",
             f"<script>{SCRIPT}</script>",
             "</body>",
@@ -123,10 +127,11 @@ def _filter_lines(report: Report) -> Iterator[str]:
         yield "</fieldset>"
 
 
-def _figure_lines(number: int, title: str, figure: go.Figure) -> Iterator[str]:
+def figure_lines(number: int, title: str, figure: go.Figure) -> Iterator[str]:
     """A place for the figure, and its data, in which plotly leaves no bare angle bracket."""
-    label = escape(printable(title))
-    yield f'<section><h2>{label}</h2><div class="figure" role="img" aria-label="{label}" '
+    label, height = escape(printable(title)), figure.layout.height
+    own = f' style="height: {height}px"' if height else ""
+    yield f'<section><h2>{label}</h2><div class="figure"{own} role="img" aria-label="{label}" '
     yield f'data-figure="figure-{number}"></div></section>'
     yield f'<script type="application/json" id="figure-{number}">{figure.to_json()}</script>'
 
