@@ -28,7 +28,7 @@ NO_MASS = 1e-15
 POWERS = ((0, 5), (1, 3), (2, 1))
 """Exact moments: M^i (log S)^j for each i up to its highest j."""
 
-FEWEST = 100
+FEWEST = 60
 """Draws, however few logits are asked for: well over the number of exact moments."""
 
 SEED = 230605497

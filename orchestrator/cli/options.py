@@ -114,6 +114,7 @@ DataSettings = Annotated[
     typer.Option("--set", help="name=value, a parameter of the data set; may be repeated."),
 ]
 PlotPath = Annotated[
-    Path | None, typer.Option("--plot", help="Write ⟨δ_k⟩(z_k) as an interactive figure (HTML).")
+    Path | None,
+    typer.Option("--plot", help="Write ⟨δ_k⟩(z_k) as a figure: .html, .png, .svg, .pdf or .csv."),
 ]
 RESULTS = Path("results")

@@ -81,6 +81,12 @@ def build_page(results: Results, report: Report) -> str:
 
 
 def _page(report: Report, figures: Iterable[ShownFigure]) -> str:
+    drawn = (line for number, shown in enumerate(figures) for line in figure_lines(number, shown))
+    return page_of(report.study, (*_filter_lines(report), html.render(report), *drawn))
+
+
+def page_of(title: str, body: Iterable[str]) -> str:
+    """A whole page of lines that are HTML already, the places of figures among them."""
     library = get_plotlyjs()
     policy = (
         f"default-src 'none'; script-src {_digest(library)} {_digest(SCRIPT)}; "
@@ -94,13 +100,11 @@ def _page(report: Report, figures: Iterable[ShownFigure]) -> str:
             '<meta charset="utf-8">',
             f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>{escape(printable(report.study))}</title>",
+            f"<title>{escape(printable(title))}</title>",
             f"<style>{STYLE}</style>",
             "</head>",
             "<body>",
-            *_filter_lines(report),
-            html.render(report),
-            *(line for n, shown in enumerate(figures) for line in _figure_lines(n, shown)),
+            *body,
             f"<script>{library}</script>",
             f"<script>{SCRIPT}</script>",
             "</body>",
@@ -123,7 +127,7 @@ def _filter_lines(report: Report) -> Iterator[str]:
         yield "</fieldset>"
 
 
-def _figure_lines(number: int, shown: ShownFigure) -> Iterator[str]:
+def figure_lines(number: int, shown: ShownFigure) -> Iterator[str]:
     """A place for the figure, and its data, in which plotly leaves no bare angle bracket."""
     label = escape(printable(shown.title))
     yield f"<section><h2>{label}</h2>"

@@ -26,6 +26,9 @@ HIDDEN_AXIS = 100
 HISTOGRAM_SHARE = 0.55
 """Of a panel's height, taken by its highest bar."""
 
+CROWDED = 3.0
+"""Overlap of two histograms, in units of x, from where their names would meet."""
+
 LINE_SPACING = 1.2
 
 
@@ -339,7 +342,8 @@ def _over_bars(bars: Histogram, place: Place) -> dict[str, Any]:
     peak = max(range(len(bars.densities)), key=bars.densities.__getitem__)
     highest = max(max(one.densities) for one in every)
     share = HISTOGRAM_SHARE * bars.densities[peak] / highest
-    anchor = "center" if len(every) == 1 else "right" if bars is every[0] else "left"
+    crowded = len(every) > 1 and every[-1].edges[0] < every[0].edges[-1] - CROWDED
+    anchor = "center" if not crowded else "right" if bars is every[0] else "left"
     return {
         "x": place.across((bars.edges[peak] + bars.edges[peak + 1]) / 2),
         "y": frame.bottom + share * (frame.top - frame.bottom),
@@ -351,18 +355,20 @@ def _over_bars(bars: Histogram, place: Place) -> dict[str, Any]:
 
 
 def _beside(mark: Mark, place: Place) -> dict[str, Any]:
-    """A mark's name, on the side where there is more room."""
+    """A mark's name, on the side where there is more room; on a plane it needs a ground."""
     x, y = place.across(mark.x), place.height_of(mark.y)
     is_left = x < (place.frame.left + place.frame.right) / 2
-    shift = 8 * place.frame.unit[0] * (1 if is_left else -1)
+    shift = 9 * place.frame.unit[0] * (1 if is_left else -1)
+    ground = {"font": {"color": "#FFFFFF"}, "bgcolor": "rgba(0,0,0,0.55)"}
+    # A rising line leaves room below its marks on the right of them and above on the left.
+    anchor = "middle" if place.panel.plane else "top" if is_left else "bottom"
     return {
         "x": x + shift,
         "y": y,
         "xanchor": "left" if is_left else "right",
-        "yanchor": "middle",
+        "yanchor": anchor,
         "text": subscripted(mark.name),
-        "font": {"color": "#FFFFFF"},
-        "bgcolor": "rgba(0,0,0,0.55)",
+        **(ground if place.panel.plane else {}),
     }
 
 
@@ -371,7 +377,7 @@ def _leaders(place: Place, sheet: Sheet) -> Iterator[dict[str, Any]]:
     right = place.frame.right
     for label in _labels(place, sheet):
         (x, y), end = label.start, right + (LEADER - 3) * place.frame.unit[0]
-        look = {
+        look: dict[str, Any] = {
             "type": "path",
             "xref": "paper",
             "yref": "paper",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from storage.reporting.figures.picture import Panel, Picture
 
-LETTER = 0.56
+LETTER, CAPITAL = 0.55, 0.72
 """Mean width of a letter, in font sizes."""
 
 LEADER = 16
@@ -83,9 +83,14 @@ def arrange(picture: Picture, sheet: Sheet) -> Arrangement:
 
 def label_width(panel: Panel, font: int) -> float:
     """Pixels that the names of a panel's lines take on its right."""
-    longest = max((len(line.name) for line in panel.lines), default=0)
-    # Short names may be all capitals, which are wider than most letters.
-    return LEADER + (LETTER * longest + 0.6) * font if longest else 0.0
+    longest = max((_width(line.name) for line in panel.lines), default=0.0)
+    return LEADER + font * longest if longest else 0.0
+
+
+def _width(text: str) -> float:
+    """Of a text, in font sizes; an index mark `_` takes no room."""
+    letters = text.replace("_", "")
+    return sum(CAPITAL if letter.isupper() else LETTER for letter in letters)
 
 
 def _gutter(panel: Panel, font: int) -> float:
