@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from orchestrator.cli import app
 from orchestrator.opened import open_study
 from orchestrator.result_figures import RESULT_FIGURES, ResultFigureError, result_picture
 from storage import Store
@@ -38,7 +41,9 @@ def test_a_store_without_the_study_says_what_to_launch(tmp_path: Path) -> None:
 
 
 def test_an_unknown_name_has_a_nearest(tmp_path: Path) -> None:
-    with pytest.raises(ResultFigureError, match=r"figure 'imae-fg3'; did you mean imae-fig3\?$"):
+    with pytest.raises(
+        ResultFigureError, match=r"unknown figure 'imae-fg3', did you mean 'imae-fig3'\?$"
+    ):
         result_picture("imae-fg3", Store(tmp_path))
 
 
@@ -85,3 +90,24 @@ def test_a_figure_that_cannot_be_drawn_says_why(shelf: Shelf) -> None:
     shelf.study("imae_table2", cells, figures=TEST)
     with pytest.raises(ResultFigureError, match="differ in more than the seed"):
         result_picture("imae-fig4", shelf.store)
+
+
+def test_the_verb_draws_from_the_store(shelf: Shelf, tmp_path: Path) -> None:
+    cells = [("CCE", shelf.cell("ce")), ("MAE", shelf.cell("mae"))]
+    shelf.result(cells[0][1], accuracy=0.75)
+    shelf.study("imae_table2", cells, figures=TEST)
+    out = tmp_path / "fig.csv"
+    told = CliRunner().invoke(
+        app, ["figure", "imae-fig4", "--store", str(shelf.root), "--out", str(out)]
+    )
+    assert told.exit_code == 0, told.output
+    assert "1 of 2 cells is missing: MAE (1 not run)." in told.output
+    rows = list(csv.DictReader(out.read_text().splitlines()))
+    assert [(float(row["x"]), float(row["y"])) for row in rows] == [(1, 25), (2, 75)]
+
+
+def test_the_verb_says_in_one_line_what_to_launch(tmp_path: Path) -> None:
+    told = CliRunner().invoke(app, ["figure", "imae-fig3", "--store", str(tmp_path / "none")])
+    assert told.exit_code == 2
+    assert told.output.count("\n") == 1
+    assert told.output.endswith("launch studies/imae_table2.yaml\n")
