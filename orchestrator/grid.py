@@ -28,6 +28,7 @@ from orchestrator.study import (
     pick_reference,
     smoke_fields,
 )
+from storage.reporting.spec import METRIC, FigureSpec, TableSpec
 from trainables.config import TrainingConfig
 from trainables.registry import ComponentError, nearest
 from trainables.stacking import stack_group
@@ -61,7 +62,7 @@ def expand(
                 cell = replicates.at(seed, position=len(cells))
                 # Two blocks may ask for the same cell; it stands once.
                 cells.setdefault((name, seed, axes), cell)
-    _check_table_fields(study, source, list(cells.values()))
+    _check_shown_fields(study, source, list(cells.values()))
     _check_picks(study, source, list(cells.values()))
     if study.resources.asks_for_stacks:
         _check_stacks(source, list(cells.values()))
@@ -320,19 +321,30 @@ def _check_picks(study: Study, source: Source, cells: list[StudyCell]) -> None:
                 raise source.error(str(error), path, error.nearest) from None
 
 
-def _check_table_fields(study: Study, source: Source, cells: list[StudyCell]) -> None:
-    """Rows, columns and filters of tables name fields that cells have. Raises StudyError."""
+def _check_shown_fields(study: Study, source: Source, cells: list[StudyCell]) -> None:
+    """Fields that tables and figures name are fields that cells have. Raises StudyError."""
     shared = {id(cell.axes): cell.axes for cell in cells}  # the seeds of a point share theirs
     known = {field for axes in shared.values() for field in axes}
-    for name, table in study.tables.items():
-        for key, fields in (
-            ("rows", table.rows),
-            ("columns", table.columns),
-            ("where", table.where),
-        ):
+    for path, spec in study.declared:
+        for key, fields in _fields_named(spec).items():
             for field in fields:
                 if field not in known:
                     hint = nearest(field, known)
-                    raise source.error(
-                        f"no cell has a field '{field}'", ("tables", name, key), hint
-                    )
+                    raise source.error(f"no cell has a field '{field}'", (*path, key), hint)
+
+
+def _fields_named(spec: TableSpec | FigureSpec) -> dict[str, tuple[str, ...]]:
+    """Key of a table or a figure → the fields of cells that stand there."""
+    if isinstance(spec, TableSpec):
+        return {"rows": spec.rows, "columns": spec.columns, "where": tuple(spec.where)}
+    spanned = {
+        "panels": spec.panels,
+        "series": spec.lines,
+        "dashed_by": () if spec.dashed_by is None else (spec.dashed_by,),
+    }
+    return {
+        **{key: tuple(f for f in fields if f != METRIC) for key, fields in spanned.items()},
+        "x": spec.axes[:1],
+        "y": spec.axes[1:],
+        "where": tuple(spec.where),
+    }

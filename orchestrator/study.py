@@ -1,4 +1,4 @@
-"""Plain tree → Study: what is compared, under which protocol, and which tables it ends in.
+"""Plain tree → Study: what is compared, under which protocol, which tables and figures it ends in.
 
 Pydantic models check the form; `parse_study` turns the first violation into one line with its place
 and adds the checks that span several keys. Knows no component: whether a loss or a data set exists
@@ -23,7 +23,7 @@ from pydantic import (
 from orchestrator.packing import Resources
 from orchestrator.source import KeyPath, Source, StudyError
 from storage.reporting.selection import METRIC_FACTS
-from storage.reporting.spec import Metric, TableSpec
+from storage.reporting.spec import FigureSpec, Metric, TableSpec
 from trainables.registry import nearest
 
 ALL = "all"
@@ -185,6 +185,7 @@ class Study(Model):
     skip: tuple[Skip, ...] = ()
     phases: dict[str, Phase] = Field(default_factory=dict)
     tables: dict[str, TableSpec] = Field(default_factory=dict)
+    figures: dict[str, FigureSpec] = Field(default_factory=dict)
     resources: Resources = Resources()
     trackers: tuple[TrackerName, ...] = ()
 
@@ -197,6 +198,13 @@ class Study(Model):
         """Phases in order; a study without any has one, made of its own grid."""
         whole = Phase(grid=self.grid, zip=self.zip, blocks=self.blocks, skip=self.skip)
         return self.phases or {MAIN: whole}
+
+    @property
+    def declared(self) -> tuple[tuple[KeyPath, TableSpec | FigureSpec], ...]:
+        """What its results are shown in, each with its place in the file."""
+        tables = ((("tables", name), spec) for name, spec in self.tables.items())
+        figures = ((("figures", name), spec) for name, spec in self.figures.items())
+        return (*tables, *figures)
 
 
 def parse_study(source: Source) -> Study:
@@ -280,10 +288,10 @@ def _check_phases(study: Study, source: Source) -> None:
                 hint = nearest(reference, known)
                 raise source.error(f"no earlier phase has a pick '{reference}'", path, hint)
         known += [f"{name}.{pick}" for pick in phase.pick]
-    for name, table in study.tables.items():
-        if table.phase is not None and table.phase not in study.stages:
-            hint = nearest(table.phase, study.stages)
-            raise source.error(f"no phase '{table.phase}'", ("tables", name, "phase"), hint)
+    for path, spec in study.declared:
+        if spec.phase is not None and spec.phase not in study.stages:
+            hint = nearest(spec.phase, study.stages)
+            raise source.error(f"no phase '{spec.phase}'", (*path, "phase"), hint)
 
 
 def _check_losses(study: Study, source: Source) -> None:

@@ -18,15 +18,13 @@ from trainables.early_learning import (
     MeanError,
     logit_bias,
     mean_activation,
-    mean_error,
     weighting_variance,
 )
-from trainables.losses import LOSSES, build_loss
+from trainables.losses import LOSSES
 from trainables.losses.published import published_of, written_out
 from trainables.registry import ParameterError
 
 if TYPE_CHECKING:
-    from storage.reporting.figures.early_learning import ErrorCurve
     from trainables.calibration import Calibration
     from trainables.contracts import Finding
 
@@ -45,11 +43,9 @@ FAR = 3
 CROSS_ENTROPY_PEAK = 1
 """Size of the largest average error of cross-entropy, at any class count."""
 
-CURVE = tuple(-4 + 0.25 * step for step in range(49))
-"""z_k of a curve, from far below the initial logits to far above."""
 
-CURVE_LOGITS = 200_000
-"""Drawn for each z_k of a sampled curve: exact to less than the width of its line."""
+SHOWN_EXACTLY = 1e-6
+"""Relative standard error below which all five digits hold."""
 
 
 def calibration_of(
@@ -114,15 +110,6 @@ def _peak_warning(*, before: float, after: float) -> Iterator[str]:
         f"(-{CROSS_ENTROPY_PEAK:g}): the loss is mostly rescaled. Seek a second parameter with "
         "another --parameter, or change one with --fix."
     )
-
-
-def calibration_curves(found: Calibration) -> list[ErrorCurve]:
-    """⟨δ_k⟩(z_k) of the loss at both class counts, before and after."""
-    return [
-        error_curve(found.origin, found.from_classes),
-        error_curve(found.origin, found.to_classes),
-        error_curve(found.result, found.to_classes),
-    ]
 
 
 def check_lines(loss: Choice, findings: Sequence[Finding]) -> Iterator[str]:
@@ -206,21 +193,6 @@ def error_lines(losses: Sequence[Choice], class_counts: Sequence[int]) -> Iterat
     yield from columns(("loss", *(f"K = {count}" for count in class_counts)), rows)
 
 
-def error_curve(loss: Choice, num_classes: int) -> ErrorCurve:
-    """⟨δ_k⟩ over z_k."""
-    from storage.reporting.figures.early_learning import ErrorCurve
-
-    built = build_loss(loss, num_classes)
-    errors = tuple(mean_error(built, num_classes, z, CURVE_LOGITS).value for z in CURVE)
-    return ErrorCurve(f"{described(loss)}, K = {num_classes}", CURVE, errors)
-
-
-def logit_biases() -> dict[int, float]:
-    """K → ε(K), two to ten thousand classes."""
-    counts = sorted({round(2 * 5000 ** (step / 40)) for step in range(41)})
-    return {count: logit_bias(count) for count in counts}
-
-
 def component_name(given: str) -> str:
     """`path/to/file.py[:name]` → an import path, with the file's folder made importable."""
     path, _, name = given.partition(":")
@@ -242,8 +214,8 @@ def described(loss: Choice) -> str:
 
 
 def shown(error: MeanError) -> str:
-    """A mean with its standard error where it was sampled."""
-    if error.standard_error == 0:
+    """A mean, with its standard error where that reaches the digits that are shown."""
+    if error.standard_error < SHOWN_EXACTLY * abs(error.value):
         return f"{error.value:.5g}"
     return f"{error.value:.5g} ± {error.standard_error:.1g}"
 

@@ -19,7 +19,7 @@ def caption(table: Table) -> tuple[str, ...]:
     """What a reader must know to quote the table, one sentence each, in a fixed order."""
     return (
         _what(table),
-        *_which_cells(table),
+        *which_cells(table),
         *_spread(table),
         *_bold_words(table),
         *(_pick_words(table)),
@@ -36,7 +36,8 @@ def _unit_words(table: Table) -> str:
     return {"%": "per cent"}[table.facts.unit]
 
 
-def _which_cells(table: Table) -> Iterator[str]:
+def which_cells(table: Table) -> Iterator[str]:
+    """Which of a study's cells are shown, where not all are."""
     parts = [f"phase {table.spec.phase}"] if table.spec.phase else []
     for name, wanted in table.spec.where.items():
         values = wanted if isinstance(wanted, tuple) else (wanted,)

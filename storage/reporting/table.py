@@ -35,6 +35,14 @@ class TableError(Exception):
     """A table cannot be drawn as it is declared; the message says what to change."""
 
 
+class MixedCellsError(TableError):
+    """Cells of one entry differ in more than the seed; `reason` says where and in what."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"{reason}; put these into rows, columns, where or phase")
+        self.reason = reason
+
+
 @dataclass(frozen=True)
 class Entry:
     """All seeds of one row and column.
@@ -255,9 +263,8 @@ def _check_replicates(cells: Sequence[PlannedCell], spec: TableSpec) -> None:
     spanned = (*spec.rows, *spec.columns)
     header = zip(spanned, _header(cells[0], spanned), strict=True)
     place = ", ".join(f"{name}={value}" for name, value in header)
-    raise TableError(
-        f"the cells of {place or 'the table'} differ in more than the seed: {in_words(found)}; "
-        "put these into rows, columns, where or phase"
+    raise MixedCellsError(
+        f"the cells of {place or 'the table'} differ in more than the seed: {in_words(found)}"
     )
 
 
