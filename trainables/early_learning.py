@@ -180,7 +180,7 @@ def _errors_at(loss: Loss, rivals: FloatArray, logits: Sequence[float]) -> list[
             some = torch.tensor(logits[start : start + at_once], dtype=torch.float64)
             labelled = some.repeat_interleave(len(others)).unsqueeze(1)
             both = torch.cat([labelled, others.repeat(len(some), 1)], dim=1)
-            found += labelled_error(loss, both).reshape(len(some), -1).numpy()
+            found.extend(labelled_error(loss, both).reshape(len(some), -1).numpy())
     return found
 
 

@@ -1,4 +1,4 @@
-"""The figures that need no training: their numbers against oracles, and the verb that draws them."""
+"""The figures that need no training: their numbers against oracles, and the verb for them."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def run(*arguments: str) -> Result:
 
 
 def sampled(error: Any, classes: int, z: float) -> tuple[float, float]:
-    """Mean and standard error of δ_k from plain draws: `error` takes z_k and the rivals [N, K-1]."""
+    """Mean of δ_k over plain draws and its standard error; `error` takes z_k, rivals [N, K-1]."""
     draws = np.random.default_rng(17).standard_normal((2_000_000 // classes, classes - 1))
     errors = error(z, draws)
     return float(errors.mean()), float(errors.std() / math.sqrt(len(errors)))
