@@ -234,7 +234,7 @@ def test_a_figure_becomes_a_page_and_its_numbers(tmp_path: Path) -> None:
     assert "https://" not in text.split("<body>")[1].split("<script>")[0]
     assert "exp(T p(1 − p))" in text
     assert run("imae-fig1", "--out", str(numbers)).exit_code == 0
-    rows = list(csv.DictReader(numbers.open(encoding="utf-8")))
+    rows = list(csv.DictReader(numbers.read_text(encoding="utf-8").splitlines()))
     middle = [row for row in rows if row["series"] == "MAE" and row["x"] == "0.5"]
     assert float(middle[0]["y"]) == pytest.approx(1.0)
 
