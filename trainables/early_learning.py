@@ -96,14 +96,15 @@ def mean_errors(
     loss: Loss, num_classes: int, logits: Sequence[float], sampled_logits: int = CURVE_LOGITS
 ) -> list[MeanError]:
     """⟨δ_k⟩(z_k) at each of the given z_k, as `mean_error` has it."""
-    if depends_on_labelled_alone(loss):
-        # One rival with logit log S stands for all.
-        log_s, law = rival_nodes(num_classes)
-        errors = _errors_at(loss, log_s[:, np.newaxis], logits)
-        return [MeanError(float(law @ row), 0.0) for row in errors]
-    draws = weighted_draws(num_classes, sampled_logits)
-    errors = _errors_at(loss, draws.logits, logits)
-    return [MeanError(draws.mean(row), draws.standard_error(row)) for row in errors]
+    with _one_thread():
+        if depends_on_labelled_alone(loss):
+            # One rival with logit log S stands for all.
+            log_s, law = rival_nodes(num_classes)
+            errors = _errors_at(loss, log_s[:, np.newaxis], logits)
+            return [MeanError(float(law @ row), 0.0) for row in errors]
+        draws = weighted_draws(num_classes, sampled_logits)
+        errors = _errors_at(loss, draws.logits, logits)
+        return [MeanError(draws.mean(row), draws.standard_error(row)) for row in errors]
 
 
 def depends_on_labelled_alone(loss: Loss) -> bool:
@@ -175,12 +176,11 @@ def _errors_at(loss: Loss, rivals: FloatArray, logits: Sequence[float]) -> list[
     others = torch.from_numpy(rivals)
     at_once = max(1, BATCH_LOGITS // others.numel())
     found: list[FloatArray] = []
-    with _one_thread():
-        for start in range(0, len(logits), at_once):
-            some = torch.tensor(logits[start : start + at_once], dtype=torch.float64)
-            labelled = some.repeat_interleave(len(others)).unsqueeze(1)
-            both = torch.cat([labelled, others.repeat(len(some), 1)], dim=1)
-            found += labelled_error(loss, both).reshape(len(some), -1).numpy()
+    for start in range(0, len(logits), at_once):
+        some = torch.tensor(logits[start : start + at_once], dtype=torch.float64)
+        labelled = some.repeat_interleave(len(others)).unsqueeze(1)
+        both = torch.cat([labelled, others.repeat(len(some), 1)], dim=1)
+        found.extend(labelled_error(loss, both).reshape(len(some), -1).numpy())
     return found
 
 

@@ -28,7 +28,7 @@ def fresh_logits(
     """Logits before the first step, in training mode: running statistics are not set yet.
 
     Args:
-        images: uint8 [N, C, H, W], one batch.
+        images: uint8 [N, H, W, C], one batch.
         seeds: one network each, with the initial weights of a run of that seed.
 
     Returns:
@@ -38,7 +38,7 @@ def fresh_logits(
 
     mean, std = NORMALIZATIONS.build(normalization)(dataset)
     shape = (1, len(mean), 1, 1)
-    batch = torch.from_numpy(images).float().div(255)
+    batch = torch.from_numpy(images).permute(0, 3, 1, 2).float().div(255)
     batch = (batch - torch.tensor(mean).reshape(shape)) / torch.tensor(std).reshape(shape)
     build = ARCHITECTURES.build(Choice(architecture))
     found = []

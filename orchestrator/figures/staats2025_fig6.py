@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,10 +13,9 @@ from orchestrator.figures.registry import Inputs
 from storage.reporting.figures.picture import Axis, Line, Mark, Panel, Picture, Plane
 from trainables.calibration import initial_error
 from trainables.config import Choice
-from trainables.early_learning import root
 
 CLASSES = 1000
-STEPS = 30
+STEPS = 24
 
 CAPTION = (
     "Size of the mean error ⟨δ_k⟩ of NCE-AGCE at a labelled logit of 0 and 1,000 classes, over two "
@@ -59,11 +59,12 @@ def _shape_panel(chosen: Parameters, target: float) -> Panel:
     shapes = _log_spaced(0.01, 10)
     exponents = tuple(np.linspace(0.02, max(3.0, 1.2 * chosen.q), STEPS).tolist())
     active = chosen.alpha * _active()
-    values = tuple(
-        tuple(active + chosen.beta * asymmetric(a, q) for q in exponents) for a in shapes
-    )
+    passive = [[asymmetric(a, q) for q in exponents] for a in shapes]
+    values = tuple(tuple(active + chosen.beta * size for size in row) for row in passive)
     wanted = (target - active) / chosen.beta
-    solutions = [(_exponent(a, wanted, exponents[0], exponents[-1]), a) for a in shapes]
+    solutions = [
+        (_crossing(exponents, row, wanted), a) for row, a in zip(passive, shapes, strict=True)
+    ]
     line = Line(
         "as K = 100",
         tuple(exponents[0] if q is None else q for q, _ in solutions),
@@ -111,11 +112,16 @@ def _active() -> float:
     return -initial_error(Choice("nce"), CLASSES).value
 
 
-def _exponent(a: float, wanted: float, low: float, high: float) -> float | None:
-    """The q at which AGCE pulls as strongly as wanted; the pull is monotonic in q."""
-    if (asymmetric(a, low) - wanted) * (asymmetric(a, high) - wanted) > 0:
+def _crossing(exponents: Sequence[float], sizes: Sequence[float], wanted: float) -> float | None:
+    """The q at which a row of the plane has the wanted size.
+
+    The logarithm of the size is monotonic and nearly straight in q: an interpolation is enough.
+    """
+    heights, level = np.log(sizes), math.log(wanted)
+    if not min(heights[0], heights[-1]) <= level <= max(heights[0], heights[-1]):
         return None
-    return root(lambda q: asymmetric(a, q) - wanted, low, high)
+    order = np.argsort(heights)
+    return float(np.interp(level, heights[order], np.asarray(exponents)[order]))
 
 
 def _log_spaced(low: float, high: float) -> tuple[float, ...]:

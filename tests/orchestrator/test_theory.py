@@ -156,7 +156,7 @@ def test_names_and_columns() -> None:
 def test_theory_draws_a_panel_for_each_class_count(tmp_path: Path) -> None:
     numbers = tmp_path / "theory.csv"
     assert run("theory", "--classes", "10", "--plot", str(numbers)).exit_code == 0
-    rows = list(csv.DictReader(numbers.open(encoding="utf-8")))
+    rows = list(csv.DictReader(numbers.read_text(encoding="utf-8").splitlines()))
     shown = {(row["panel"], row["series"]) for row in rows if row["kind"] == "line"}
     assert {name for panel, name in shown if panel == "K = 10"} == set(BUILT_IN)
     assert ("logit bias ε(K)", "ε(K)") in shown
@@ -165,7 +165,7 @@ def test_theory_draws_a_panel_for_each_class_count(tmp_path: Path) -> None:
 def test_check_loss_draws_one_loss_beside_two_others(tmp_path: Path) -> None:
     numbers = tmp_path / "gce.csv"
     assert run("check-loss", "gce", "--plot", str(numbers)).exit_code == 0
-    rows = list(csv.DictReader(numbers.open(encoding="utf-8")))
+    rows = list(csv.DictReader(numbers.read_text(encoding="utf-8").splitlines()))
     lines = {(row["panel"], row["series"]) for row in rows if row["kind"] == "line"}
     assert lines == {(k, n) for k in ("K = 10", "K = 1,000") for n in ("gce", "CE", "MAE")}
 

@@ -257,7 +257,12 @@ def _line(line: Line, place: Place, sheet: Sheet) -> go.Scatter:
         y=line.y,
         name=subscripted(line.name),
         mode="markers" if alone else "lines",
-        line={"color": colour, "dash": line.dash, "width": sheet.line_width},
+        line={
+            "color": colour,
+            "dash": line.dash,
+            "width": sheet.line_width,
+            "simplify": False,  # else curves become polygons on paper
+        },
         marker={"color": colour, "size": 7},
         hovertemplate=f"%{{x:.4g}}: %{{y:.4g}}{runs}",
         **place.axes,
