@@ -5,9 +5,8 @@ many classes a bounded loss has next to no gradient there. This module averages 
 the activation of the labelled class (Eq. 4, which fixes the logit bias ε) and the backpropagation
 error δ_k = ∂L/∂z_k (Eq. 3). Knows losses only as callables, and nothing of training.
 
-All that the other classes do to a_k is done by S = Σ_{j≠k} exp(z_j), whose exact law is a
-convolution power, taken by FFT. A loss that is a function of a_k alone therefore needs no sampling;
-for the rest there is seeded Monte Carlo with its standard error.
+A loss that is a function of a_k alone is integrated over the exact law of the other classes; for
+the rest there are weighted draws with their standard error (see `rivals`).
 
 Source: Staats, Thamm & Rosenow (arXiv 2306.05497), sec. 3, Eq. 3 and 4.
 """
@@ -15,30 +14,32 @@ Source: Staats, Thamm & Rosenow (arXiv 2306.05497), sec. 3, Eq. 3 and 4.
 from __future__ import annotations
 
 import functools
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+
+from trainables.rivals import FloatArray, rival_nodes, weighted_draws
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from trainables.losses import Loss
 
-FloatArray = NDArray[np.float64]
-
 MEAN_ACTIVATION = 0.15
 """c of Eq. 4, one constant for all class counts. Its value is lost in the text at hand; 0.15 gives
 ε = 0.5, 3.0, 5.4 for K = 10, 100, 1000."""
 
-GRID = 2**15
-"""Points of the grid that holds the law of S; ε is exact to 1e-5 up to K = 1000."""
+SAMPLED_LOGITS = 100_000
+"""Logits drawn for one mean: exact to a few millionths."""
 
-SAMPLED_LOGITS = 2_000_000
-"""Logits drawn where Monte Carlo is needed: fewer samples of more classes, at equal cost."""
+CURVE_LOGITS = 20_000
+"""Logits drawn for each z_k of a curve: exact to far less than the width of its line."""
+
+BATCH_LOGITS = 400_000
+"""Logits given to a loss at once."""
 
 SEED = 230605497
 
@@ -51,27 +52,11 @@ class MeanError:
     standard_error: float
 
 
-@functools.cache
-def rival_law(num_classes: int) -> tuple[FloatArray, FloatArray]:
-    """Law of S = Σ_{j≠k} exp(z_j) with z_j ~ N(0, 1): values [G] and their probabilities [G]."""
-    count = num_classes - 1
-    # Mean 1.65 and variance 4.67 of exp(z); e^6 covers its own heavy tail.
-    end = 1.65 * count + 12 * math.sqrt(4.67 * count) + math.exp(6)
-    step = end / GRID
-    edges = np.log(step * (np.arange(GRID) + 0.5))
-    below = np.array([0.5 * math.erfc(-edge / math.sqrt(2)) for edge in edges])
-    one = np.diff(below, prepend=0.0)
-    spectrum = np.fft.rfft(one, 2 * GRID) ** count
-    law: FloatArray = np.fft.irfft(spectrum, 2 * GRID)[:GRID].clip(min=0.0)
-    values: FloatArray = step * np.arange(GRID, dtype=np.float64)
-    return values, law / law.sum()
-
-
 def mean_activation(num_classes: int, logit_bias: float) -> float:
     """⟨a_k⟩ over all K logits from N(0, 1), with ε on the labelled one (left side of Eq. 4)."""
-    values, law = rival_law(num_classes)
+    log_s, law = rival_nodes(num_classes)
     return sum(
-        weight * float(law @ (1 / (1 + values * math.exp(-logit - logit_bias))))
+        weight * float(law @ (1 / (1 + np.exp(log_s - logit - logit_bias))))
         for logit, weight in _normal_nodes()
     )
 
@@ -104,9 +89,22 @@ def mean_error(
         logit: z_k.
         sampled_logits: how many are drawn in all for a loss that has to be sampled.
     """
-    if depends_on_labelled_alone(loss):
-        return MeanError(_integrated_error(loss, num_classes, logit), 0.0)
-    return _sampled_error(loss, num_classes, logit, sampled_logits)
+    return mean_errors(loss, num_classes, (logit,), sampled_logits)[0]
+
+
+def mean_errors(
+    loss: Loss, num_classes: int, logits: Sequence[float], sampled_logits: int = CURVE_LOGITS
+) -> list[MeanError]:
+    """⟨δ_k⟩(z_k) at each of the given z_k, as `mean_error` has it."""
+    with _one_thread():
+        if depends_on_labelled_alone(loss):
+            # One rival with logit log S stands for all.
+            log_s, law = rival_nodes(num_classes)
+            errors = _errors_at(loss, log_s[:, np.newaxis], logits)
+            return [MeanError(float(law @ row), 0.0) for row in errors]
+        draws = weighted_draws(num_classes, sampled_logits)
+        errors = _errors_at(loss, draws.logits, logits)
+        return [MeanError(draws.mean(row), draws.standard_error(row)) for row in errors]
 
 
 def depends_on_labelled_alone(loss: Loss) -> bool:
@@ -143,14 +141,20 @@ def weighting_variance(loss: Loss) -> float:
 
     Source: Wang et al., IMAE (arXiv 1903.12141), sec. 4.
     """
-    import torch
-
     nodes, weights = np.polynomial.legendre.leggauss(400)
-    a_k = torch.from_numpy((nodes + 1) / 2)
-    logits = torch.stack([a_k.log(), torch.log1p(-a_k)], dim=1)
-    norms = 2 * labelled_error(loss, logits).abs().numpy()
+    norms = sample_weights(loss, ((nodes + 1) / 2).tolist())
     mean = float(weights @ norms) / 2
     return float(weights @ (norms - mean) ** 2) / 2
+
+
+def sample_weights(loss: Loss, probabilities: Sequence[float]) -> FloatArray:
+    """A sample's weight Σ_n |δ_n| at each a_k in (0, 1), for losses as above: [len]."""
+    import torch
+
+    a_k = torch.tensor(probabilities, dtype=torch.float64)
+    logits = torch.stack([a_k.log(), torch.log1p(-a_k)], dim=1)
+    norms: FloatArray = 2 * labelled_error(loss, logits).abs().numpy()
+    return norms
 
 
 def root(function: Callable[[float], float], low: float, high: float) -> float:
@@ -170,33 +174,32 @@ def root(function: Callable[[float], float], low: float, high: float) -> float:
     return (low + high) / 2
 
 
-def _integrated_error(loss: Loss, num_classes: int, logit: float) -> float:
-    """One rival with logit log S stands for all; S = 0 has no mass worth its name."""
+def _errors_at(loss: Loss, rivals: FloatArray, logits: Sequence[float]) -> list[FloatArray]:
+    """δ_k of every set of rivals [N, K-1] at each z_k: [N] each."""
     import torch
 
-    values, law = rival_law(num_classes)
-    heavy = (law > 0) & (values > 0)
-    rivals = torch.from_numpy(np.log(values[heavy]))
-    logits = torch.stack([torch.full_like(rivals, logit), rivals], dim=1)
-    return float(torch.from_numpy(law[heavy]) @ labelled_error(loss, logits))
+    others = torch.from_numpy(rivals)
+    at_once = max(1, BATCH_LOGITS // others.numel())
+    found: list[FloatArray] = []
+    for start in range(0, len(logits), at_once):
+        some = torch.tensor(logits[start : start + at_once], dtype=torch.float64)
+        labelled = some.repeat_interleave(len(others)).unsqueeze(1)
+        both = torch.cat([labelled, others.repeat(len(some), 1)], dim=1)
+        found.extend(labelled_error(loss, both).reshape(len(some), -1).numpy())
+    return found
 
 
-def _sampled_error(loss: Loss, num_classes: int, logit: float, sampled_logits: int) -> MeanError:
-    """The same draws for every loss, parameter and z_k, so that differences are sharp."""
-    logits = _initial_logits(num_classes, sampled_logits).clone()
-    logits[:, 0] = logit
-    errors = labelled_error(loss, logits)
-    return MeanError(float(errors.mean()), float(errors.std()) / math.sqrt(len(errors)))
-
-
-@functools.lru_cache(maxsize=2)
-def _initial_logits(num_classes: int, sampled_logits: int) -> Tensor:
-    """Draws from N(0, 1), float64 [N, K]."""
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Arrays this small gain nothing from threads, and lose much where cores are busy."""
     import torch
 
-    generator = torch.Generator().manual_seed(SEED)
-    draws = max(2, sampled_logits // num_classes)
-    return torch.randn(draws, num_classes, generator=generator, dtype=torch.float64)
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @functools.cache

@@ -10,10 +10,20 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from orchestrator.cli import data, launching, reporting, results, storing, theory
+from orchestrator.cli import data, figures, launching, reporting, results, storing, theory
 from orchestrator.cli.app import app
 
-__all__ = ["app", "data", "launching", "main", "reporting", "results", "storing", "theory"]
+__all__ = [
+    "app",
+    "data",
+    "figures",
+    "launching",
+    "main",
+    "reporting",
+    "results",
+    "storing",
+    "theory",
+]
 
 
 def main() -> None:

@@ -157,7 +157,7 @@ PlotPath = Annotated[
     Path | None,
     typer.Option(
         "--plot",
-        help="Write ⟨δ_k⟩(z_k) as an interactive figure (HTML).",
+        help="Write ⟨δ_k⟩(z_k) to a .html, .png, .svg, .pdf or .csv file.",
         callback=no_address,
     ),
 ]

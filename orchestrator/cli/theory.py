@@ -12,7 +12,7 @@ from orchestrator.cli.options import PlotPath, Settings
 from orchestrator.cli.output import one_line_errors, show
 
 if TYPE_CHECKING:
-    from storage.reporting.figures.early_learning import ErrorCurve
+    from storage.reporting.figures.picture import Picture
 
 
 @app.command(
@@ -23,7 +23,11 @@ def calibrate(
     from_classes: Annotated[int, typer.Option(help="Class count it is known for.", min=2)],
     to_classes: Annotated[int, typer.Option(help="Class count it is wanted for.", min=2)],
     parameter: Annotated[
-        str | None, typer.Option(help="Which one, if the loss has several.")
+        list[str] | None,
+        typer.Option(
+            help="Which one, if the loss has several. Named twice or three times, of all solutions "
+            "that with the smallest peak is taken."
+        ),
     ] = None,
     settings: Settings = None,
     fixed: Annotated[
@@ -34,15 +38,17 @@ def calibrate(
 ) -> None:
     """Find the parameter with which learning starts as at another class count. Trains nothing."""
     from orchestrator.source import StudyError, read_settings
-    from orchestrator.theory import calibration_curves, calibration_lines, calibration_of
+    from orchestrator.theory import calibration_lines, calibration_of
     from trainables.registry import ComponentError
 
     with one_line_errors(ComponentError, StudyError):
         given, changed = read_settings(settings or ()), read_settings(fixed or ())
-        found = calibration_of(loss, from_classes, to_classes, parameter, given, changed)
+        found = calibration_of(loss, from_classes, to_classes, parameter or (), given, changed)
     show(calibration_lines(found))
     if plot:
-        _write_figures(plot, calibration_curves(found))
+        from orchestrator.figures.error_panels import calibration_picture
+
+        _write_picture(plot, calibration_picture(found))
 
 
 @app.command("check-loss", epilog="Example: orchestrator check-loss my_loss.py --set p=3")
@@ -53,7 +59,7 @@ def check_loss(
 ) -> None:
     """Try what every loss must do, and compare its first pull with CE and MAE."""
     from orchestrator.source import StudyError, read_settings
-    from orchestrator.theory import YARDSTICKS, check_lines, component_name, error_curve
+    from orchestrator.theory import check_lines, component_name, described
     from trainables.config import Choice
     from trainables.contracts import before_import
     from trainables.contracts import check_loss as check
@@ -65,8 +71,9 @@ def check_loss(
         findings = check(build_loss(choice, num_classes=10), before)
     show(check_lines(choice, findings))
     if plot:
-        compared = (choice, *map(Choice, YARDSTICKS))
-        _write_figures(plot, [error_curve(one, k) for one in compared for k in (10, 1000)])
+        from orchestrator.figures.error_panels import loss_picture
+
+        _write_picture(plot, loss_picture(described(choice), choice))
     if any(finding.passed is False for finding in findings):
         raise typer.Exit(BAD_INPUT)
 
@@ -106,29 +113,21 @@ def theory(
     plot: PlotPath = None,
 ) -> None:
     """Show the numbers that need no training: ε(K), ⟨δ_k⟩(0) of every loss, IMAE's variances."""
-    from orchestrator.theory import error_curve, logit_biases, theory_lines
-    from trainables.config import Choice
-    from trainables.losses import LOSSES
+    from orchestrator.theory import theory_lines
 
     counts = classes or [10, 100, 1000]
     show(theory_lines(counts))
     if plot:
-        losses = [Choice(name) for name in LOSSES.names()]
-        curves = [error_curve(loss, k) for loss in losses for k in counts]
-        _write_figures(plot, curves, logit_biases())
+        from orchestrator.figures.error_panels import theory_picture
+
+        _write_picture(plot, theory_picture(counts))
 
 
-def _write_figures(
-    path: Path, curves: list[ErrorCurve], biases: dict[int, float] | None = None
-) -> None:
-    """One page that opens offline: ⟨δ_k⟩(z_k), and ε(K) where it is asked for."""
-    from storage.reporting.figures.early_learning import early_learning_figure, logit_bias_figure
+def _write_picture(path: Path, picture: Picture) -> None:
+    from storage.durable import LandingError
+    from storage.reporting.images import ImageError
+    from storage.reporting.picture_files import UnknownFormatError, write_picture
 
-    page = early_learning_figure(curves).to_html(include_plotlyjs=True)
-    if biases:
-        figure = logit_bias_figure(list(biases), list(biases.values()))
-        page = page.replace(
-            "</body>", f"{figure.to_html(full_html=False, include_plotlyjs=False)}</body>"
-        )
-    path.write_text(page, encoding="utf-8")
+    with one_line_errors(UnknownFormatError, ImageError, LandingError):
+        write_picture(picture, path)
     show([f"written: {path}"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +12,10 @@ from typer.testing import CliRunner, Result
 from orchestrator.cli import app
 from orchestrator.theory import columns, component_name, described
 from trainables.config import Choice
+from trainables.losses import LOSSES
+
+BUILT_IN = LOSSES.names()
+"""Taken before any test registers a loss of its own."""
 
 SOUND = """
 from trainables.losses import LOSSES
@@ -44,7 +49,9 @@ def test_calibrate_writes_a_figure(tmp_path: Path) -> None:
     page = tmp_path / "gce.html"
     classes = ("--from-classes", "10", "--to-classes", "100")
     assert run("calibrate", "--loss", "gce", *classes, "--plot", str(page)).exit_code == 0
-    assert "gce(q=0.379), K = 100" in page.read_text()
+    text = page.read_text(encoding="utf-8")
+    assert "q = 0.379" in text
+    assert text.count('data-figure="') == 1
 
 
 @pytest.mark.parametrize(
@@ -146,14 +153,25 @@ def test_names_and_columns() -> None:
     assert list(columns(("a", "b"), [("long", "1")])) == ["a     b", "────  ─", "long  1"]
 
 
-def test_the_logit_bias_grows_with_the_class_count(tmp_path: Path) -> None:
-    from orchestrator.theory import logit_biases
+def test_theory_draws_a_panel_for_each_class_count(tmp_path: Path) -> None:
+    numbers = tmp_path / "theory.csv"
+    assert run("theory", "--classes", "10", "--plot", str(numbers)).exit_code == 0
+    rows = list(csv.DictReader(numbers.read_text(encoding="utf-8").splitlines()))
+    shown = {(row["panel"], row["series"]) for row in rows if row["kind"] == "line"}
+    assert {name for panel, name in shown if panel == "K = 10"} == set(BUILT_IN)
+    assert ("logit bias ε(K)", "ε(K)") in shown
 
-    biases = logit_biases()
-    assert (min(biases), max(biases)) == (2, 10_000)
-    assert list(biases.values()) == sorted(biases.values())
-    page = tmp_path / "theory.html"
-    assert run("theory", "--classes", "10", "--plot", str(page)).exit_code == 0
-    text = page.read_text(encoding="utf-8")
-    assert text.count("Plotly.newPlot(") == 2
-    assert "logit bias \\u03b5" in text or "logit bias ε" in text
+
+def test_check_loss_draws_one_loss_beside_two_others(tmp_path: Path) -> None:
+    numbers = tmp_path / "gce.csv"
+    assert run("check-loss", "gce", "--plot", str(numbers)).exit_code == 0
+    rows = list(csv.DictReader(numbers.read_text(encoding="utf-8").splitlines()))
+    lines = {(row["panel"], row["series"]) for row in rows if row["kind"] == "line"}
+    assert lines == {(k, n) for k in ("K = 10", "K = 1,000") for n in ("gce", "CE", "MAE")}
+
+
+@pytest.mark.parametrize("name", ["plot.txt", "plot"])
+def test_a_plot_of_no_known_form_is_refused_in_one_line(tmp_path: Path, name: str) -> None:
+    result = run("check-loss", "gce", "--plot", str(tmp_path / name))
+    assert result.exit_code == 2
+    assert "html, png, svg, pdf, csv" in result.output.splitlines()[-1]

@@ -14,11 +14,11 @@ from trainables.early_learning import (
     logit_bias,
     mean_activation,
     mean_error,
-    rival_law,
     root,
     weighting_variance,
 )
 from trainables.losses import LOSSES, build_loss
+from trainables.rivals import rival_law
 
 EPSILON = {
     0.1473: {10: 0.50, 14: 0.90, 50: 2.29, 100: 3.01, 200: 3.71, 1000: 5.33},

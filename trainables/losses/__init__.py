@@ -7,8 +7,8 @@ value and gradient finite for finite logits.
 
 Optional attributes say more about a loss: `is_gradient_rule = True` (its gradient is not the
 derivative of its value), `sees_logit_size = True` (a shift of all logits by one number changes it),
-`may_push_label_down = True` (gradient descent may lower the labelled logit), and the members of
-`PruningLoss`.
+`may_push_label_down = True` (gradient descent may lower the labelled logit), the members of
+`PruningLoss`, and `sum_bounds(num_classes)`: the least and the most that Σ_k L(z, k) can be.
 """
 
 from __future__ import annotations

@@ -52,3 +52,13 @@ class AsymmetricGeneralizedCrossEntropy(SoftmaxLoss):
             value=(self.a + 1) ** self.q / self.q * lost,
             slope=-softmax.a_k * inside ** (self.q - 1),
         )
+
+    def sum_bounds(self, num_classes: int) -> tuple[float, float]:
+        """Of Σ_k L(z, k): undecided and sure of one class, whichever is less."""
+
+        def value(a_k: float) -> float:
+            return float((self.a + 1) ** self.q - (self.a + a_k) ** self.q) / self.q
+
+        undecided = num_classes * value(1 / num_classes)
+        sure = (num_classes - 1) * value(0.0)
+        return min(undecided, sure), max(undecided, sure)

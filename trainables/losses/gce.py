@@ -47,6 +47,11 @@ class GeneralizedCrossEntropy(SoftmaxLoss):
         exponent = self.q * softmax.log_a_k
         return softmax.term(value=-torch.expm1(exponent) / self.q, slope=-torch.exp(exponent))
 
+    def sum_bounds(self, num_classes: int) -> tuple[float, float]:
+        """Of Σ_k L(z, k): undecided, and sure of one class."""
+        undecided = (num_classes - num_classes ** (1 - self.q)) / self.q
+        return undecided, (num_classes - 1) / self.q
+
 
 @LOSSES.register("tgce")
 @dataclass(frozen=True)

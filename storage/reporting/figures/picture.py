@@ -58,12 +58,16 @@ class Histogram:
 
 @dataclass(frozen=True)
 class Plane:
-    """Values over a grid: `values[row][column]` belongs to `y[row]` and `x[column]`."""
+    """Values over a grid: `values[row][column]` belongs to `y[row]` and `x[column]`.
+
+    `scale` is that of the colours.
+    """
 
     name: str
     x: tuple[float, ...]
     y: tuple[float, ...]
     values: tuple[tuple[float, ...], ...]
+    scale: Scale = "linear"
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
@@ -11,6 +12,8 @@ from storage.reporting.table import Header
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F")
 """Okabe and Ito's palette: told apart with any colour vision; grey in place of black."""
+MORE_COLOURS = ("#AA4499", "#999933", "#882255")
+"""Three of Tol's, where a picture has more lines than the palette has colours."""
 DASHES = ("solid", "dash", "dot", "dashdot")
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "cross")
 
@@ -23,6 +26,17 @@ def name_of(header: Header) -> str:
 def text_of(text: str) -> str:
     """Any text as plotly shows it."""
     return escape(printable(text))
+
+
+def subscripted(text: str) -> str:
+    """Any text as plotly shows it, with the k of z_k below the line."""
+    return re.sub(r"\b(\w)_(\w)\b", r"\1<sub>\2</sub>", text_of(text))
+
+
+def colour_of(number: int) -> str:
+    """The colour that a picture's line asks for by number."""
+    colours = (*COLOURS, *MORE_COLOURS)
+    return colours[number % len(colours)]
 
 
 def look(index: int) -> tuple[str, str, str]:
