@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestrator.typed import resumes
+
 if TYPE_CHECKING:
     from orchestrator.inspection.asked import AskedStudy
     from orchestrator.launch import LaunchReport
@@ -65,7 +67,7 @@ def launch_lines(
     if ended.num_due == 0:
         yield "nothing to run: every cell has its result"
     if ended.is_budget_spent:
-        yield "the budget is spent; the same command goes on where this one stopped"
+        yield resumes("the budget is spent")
     for standing in (Standing.FAILED, Standing.NEW, Standing.STALE, Standing.PENDING):
         if counts[standing]:
             yield f"{counts[standing]} cells {standing}; see: orchestrator status {name}{at}"
