@@ -258,7 +258,7 @@ class HostedExecutor:
         self._kill()
 
     def _start_anew(self, loss: _LostError) -> None:
-        """Another cluster in the place of a lost one, unless a drain began. Raises ClusterLostError."""
+        """Another cluster in the place of a lost one, unless it drains. Raises ClusterLostError."""
         while True:
             self._kill()
             self._losses += 1
