@@ -172,11 +172,15 @@ def _executor(
 ) -> Iterator[HostedExecutor]:
     """The cluster, once the store has shown that it keeps what is written there."""
     from orchestrator.hosted import HostedExecutor
+    from orchestrator.reach import check_speaks
     from orchestrator.wire import Order
 
+    address = None if options.address == "local" else options.address
+    if address and address != "auto":
+        check_speaks(address)  # before Ray is imported, so that the answer comes at once
     probe = check_folder(options.store)
     order = Order(
-        address=None if options.address == "local" else options.address,
+        address=address,
         resources=opened.study.resources,
         scratch=drain.file.parent.resolve(),
         working_dir=options.working_dir and options.working_dir.resolve(),

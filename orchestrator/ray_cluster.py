@@ -34,10 +34,10 @@ def find_head(address: str) -> str:
         return address
     try:
         found = services.canonicalize_bootstrap_address(address) if address == "auto" else address
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        raise ExecutorError(f"no Ray cluster at {address}: {_first_line(error)}") from error
+    except ConnectionError:
+        found = None
     if not found:
-        raise ExecutorError(f"no Ray cluster at {address}: none runs on this machine")
+        raise ExecutorError(f"no Ray cluster at {address}: none was started on this machine")
     check_speaks(found)
     try:
         GcsClient(address=found).check_alive([], timeout=ANSWER_SECONDS)

@@ -39,6 +39,7 @@ cell:
   batch_size: 32
   epochs: {epochs}
   augmentation: [flip, crop]
+resources: {{max_concurrent: {workers}}}
 losses: {{CE: ce, "MAE*": {{name: mae, logit_bias: 0.5}}}}
 seeds: {seeds}
 grid: {{loss: all, noise.kind: symmetric, noise.rate: [0.2, 0.4]}}
@@ -48,7 +49,7 @@ METRICS = (
     "test_accuracy, test_top5_accuracy, test_loss, train_loss, train_accuracy_noisy, "
     "train_accuracy_clean, memorization"
 )
-DONE = 0
+DONE, INCOMPLETE = 0, 3
 LAUNCH_SECONDS = 400
 FROZEN_SECONDS = 4.0
 """After SIGSTOP; then the process goes on."""
@@ -92,6 +93,8 @@ class Verdict:
         cells: of all studies, at their ends.
         resumed: cells that went on from a checkpoint.
         replaced: clusters that a launch replaced by itself.
+        gave_up: launches that lost a second cluster before any epoch, and ended with the line that
+            resumes.
         harm: kind of harm → what it was.
     """
 
@@ -100,6 +103,7 @@ class Verdict:
     cells: int = 0
     resumed: int = 0
     replaced: int = 0
+    gave_up: int = 0
     harm: dict[str, list[str]] = field(default_factory=dict)
 
     @property
@@ -126,6 +130,8 @@ class Campaign:
         before_relaunch: is given the store before a struck study is launched again; a test of the
             campaign itself spoils the store here.
         say: shows a line.
+        quiet: curves of the same study undisturbed, if they are known.
+        is_patient: strike only once a result has landed; else only every other time.
     """
 
     def __init__(
@@ -136,14 +142,19 @@ class Campaign:
         seeds: int = 2,
         images: int = 2000,
         epochs: int = 20,
+        workers: int = 2,
         before_relaunch: Callable[[Path], None] = lambda _: None,
         say: Callable[[str], None] = lambda _: None,
+        quiet: dict[str, str] | None = None,
+        is_patient: bool = False,
     ) -> None:
         self._folder, self._random, self._say = folder, random.Random(seed), say
         self._before_relaunch = before_relaunch
-        self._study = folder / "campaign.yaml"
-        self._study.write_text(STUDY.format(images=images, epochs=epochs, seeds=seeds))
-        self._quiet: dict[str, str] | None = None
+        self.study = folder / "campaign.yaml"
+        self.study.write_text(
+            STUDY.format(images=images, epochs=epochs, seeds=seeds, workers=workers)
+        )
+        self._quiet, self._is_patient = quiet, is_patient
         self.verdict = Verdict()
 
     def run(self, blows: Sequence[Blow]) -> Verdict:
@@ -154,17 +165,19 @@ class Campaign:
             account = Account(store, self.verdict)
             while not self._launch(account, left):
                 self._before_relaunch(store)
-            account.compare(self._undisturbed())
+            account.compare(self.undisturbed())
             shutil.rmtree(store.parent)
         return self.verdict
 
     def _launch(self, account: Account, left: list[Blow]) -> bool:
         """One launch, with as many blows as it takes. Returns whether the study is done."""
-        driver, family = launch(self._study, account.store, account.events), set[int]()
-        code, expected = None, DONE
+        driver, family = launch(self.study, account.store, account.events), set[int]()
+        code, expected, losing = None, DONE, 0
         try:
             while left and wait_for_work(driver):
-                time.sleep(self._random.uniform(0.0, 3.0))
+                if self._is_patient or self._random.random() < 0.5:
+                    wait_for(lambda: driver.poll() is not None or account.has_landed(), 120)
+                time.sleep(self._random.uniform(0.0, 1.0 if self._is_patient else 3.0))
                 family |= set(descendants(driver.pid))
                 target, name = left[0]
                 pids = [driver.pid] if target == "driver" else find(driver.pid, TARGETS[target])
@@ -173,20 +186,24 @@ class Campaign:
                     continue
                 account.look()
                 left.pop(0)
+                losing += target not in ("driver", "worker")
                 began = time.monotonic()
                 send(self._random.choice(pids), name)
                 self.verdict.strike(target, name, len(account.known))
+                account.moves()  # what was done before the blow
                 if target == "driver":
                     expected = EXPECTED[name]
                     code = driver.wait(LAUNCH_SECONDS)
                     break
-                wait_for(lambda pids=pids: driver.poll() is not None or account.moves(), 120)
+                wait_for(lambda: driver.poll() is not None or account.moves(), 300)
                 self._say(f"{target} {name}: went on after {time.monotonic() - began:.1f} s")
             code = driver.wait(LAUNCH_SECONDS)
         finally:
             driver.kill()
             driver.wait()
-        if code not in (expected, DONE):
+        if code == INCOMPLETE and losing > 1:
+            self.verdict.gave_up += 1  # the second blow came before the first epoch after the first
+        elif code not in (expected, DONE):
             self.verdict.blame("wrong exit code", f"{code} instead of {expected}")
         wait_for(lambda: not living(family), ORPHAN_SECONDS)
         for pid in living(family):
@@ -195,11 +212,11 @@ class Campaign:
         self._say(f"launch ended with {code}; {len(account.known)} landed; {self.verdict.harm}")
         return code == DONE
 
-    def _undisturbed(self) -> dict[str, str]:
+    def undisturbed(self) -> dict[str, str]:
         """The same study without blows, trained once."""
         if self._quiet is None:
             store = self._folder / "quiet"
-            assert launch(self._study, store, self._folder / "quiet.json").wait(1000) == DONE
+            assert launch(self.study, store, self._folder / "quiet.json").wait(1000) == DONE
             self._quiet = curves(store)
         return self._quiet
 
@@ -217,7 +234,7 @@ class Account:
         self.events = store.parent / "events.json"
         self.known: dict[str, Result] = {}
         self._seen_at: dict[str, float] = {}
-        self._events_read = 0
+        self._events: list[dict[str, str]] = []
 
     def look(self) -> None:
         """Whatever was seen before must still be there as it was; what is new is taken down."""
@@ -230,18 +247,19 @@ class Account:
         for key in now.keys() - self.known.keys():
             self._seen_at[key] = moment
         self.known = now
-        for event in self._new_events():
+        self._new_events()
+        for event in self._events:
             since = self._seen_at.get(event.get("key", ""), float("inf"))
             at = datetime.fromisoformat(event["time"]).timestamp()
             if event["event"] == "advanced" and at > since + LATE_SECONDS:
                 self._verdict.blame("trained again", f"{event['key'][:12]}: {event}")
 
+    def has_landed(self) -> bool:
+        return any((self.store / "attempts").glob("*.parquet"))
+
     def moves(self) -> bool:
-        """Whether a cell has advanced since the last look."""
-        with suppress(OSError):
-            new = self.events.read_text().splitlines()[self._events_read :]
-            return any('"advanced"' in line or '"ended"' in line for line in new)
-        return False
+        """Whether a cell has advanced since the last call, or the last look."""
+        return any(event["event"] in ("advanced", "ended") for event in self._new_events())
 
     def compare(self, quiet: dict[str, str]) -> None:
         """At the end: every cell once, none failed, each as in the undisturbed run."""
@@ -266,19 +284,20 @@ class Account:
 
     def _new_events(self) -> list[dict[str, str]]:
         lines = self.events.read_text().splitlines() if self.events.exists() else []
-        new = lines[self._events_read :]
-        self._events_read = len(lines)
         found = []
-        for line in new:
-            with suppress(ValueError):  # cut off by a kill
+        for line in lines[len(self._events) :]:
+            try:
                 found.append(json.loads(line))
+            except ValueError:  # cut off by a kill
+                found.append({"event": "broken", "time": "1970-01-01T00:00:00+00:00"})
+        self._events += found
         return found
 
 
-def launch(study: Path, store: Path, events: Path) -> subprocess.Popen[bytes]:
+def launch(study: Path, store: Path, events: Path, *more: str) -> subprocess.Popen[bytes]:
     """The command line, with a checkpoint after every epoch."""
     command = [sys.executable, "-m", "orchestrator", "launch", str(study), "--store", str(store)]
-    options = ["--checkpoint-seconds", "0", "--json-events", str(events)]
+    options = ["--checkpoint-seconds", "0", "--json-events", str(events), *more]
     with (store.parent / f"{store.name}.log").open("ab") as log:
         return subprocess.Popen([*command, *options], stdout=log, stderr=log)
 
