@@ -101,6 +101,8 @@ class Executor:
                 **(private if self._address is None else {"runtime_env": self._code()}),
             )
         except (ConnectionError, RuntimeError, ValueError) as error:
+            if self._address is None:
+                raise  # no fault of an address: the launch tries once more
             raise ExecutorError(f"cannot reach a Ray cluster: {error}") from error
         if self._address is None:
             entrust(session_folder())

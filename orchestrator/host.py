@@ -66,14 +66,19 @@ def main() -> None:
 
 def _serve(wire: Wire, order: Order) -> None:
     from orchestrator.executor import Executor
-    from orchestrator.ray_cluster import find_head, watch
+    from orchestrator.ray_cluster import find_head, first_line, watch
     from orchestrator.trackers import trackers_of
 
     entrust(order.scratch)
     address = find_head(order.address) if order.address else None
     executor = Executor(address, order.resources, order.scratch, order.working_dir)
     with ExitStack() as stack:
-        stack.enter_context(executor)
+        try:
+            stack.enter_context(executor)
+        except Exception as error:
+            if order.address or isinstance(error, ExecutorError):
+                raise
+            _give_up(wire, f"it did not start: {first_line(error)}")
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)  # Ray has put its own in their place
         watch(lambda reason: _give_up(wire, reason))

@@ -43,7 +43,7 @@ def find_head(address: str) -> str:
         GcsClient(address=found).check_alive([], timeout=ANSWER_SECONDS)
     except Exception as error:
         raise ExecutorError(
-            f"no Ray head at {found}: it does not answer as one ({_first_line(error)})"
+            f"no Ray head at {found}: it does not answer as one ({first_line(error)})"
         ) from error
     return found
 
@@ -92,5 +92,6 @@ def _dead_process(node: Any) -> str:
     return ""
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """What an error of Ray says, without the page that often follows."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]

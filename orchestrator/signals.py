@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
 import sys
 from contextlib import suppress
 from types import FrameType
@@ -39,7 +40,8 @@ def leave_terminal() -> None:
     """After a hang-up: what is still to be said goes nowhere, instead of failing."""
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         with suppress(OSError, ValueError, AttributeError):
-            if os.isatty(stream.fileno()):
+            # A terminal that has hung up no longer says that it is one.
+            if stat.S_ISCHR(os.fstat(stream.fileno()).st_mode):
                 nowhere = os.open(os.devnull, os.O_RDWR)
                 os.dup2(nowhere, stream.fileno())
                 os.close(nowhere)

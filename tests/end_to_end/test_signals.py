@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.janitor import session_members
-from tests.faults.campaign import TARGETS, descendants, find
+from tests.faults.campaign import TARGETS, find
 
 pytestmark = pytest.mark.slow
 
@@ -114,22 +114,14 @@ def test_ctrl_c_ends_a_launch_that_is_still_starting(start: Start, stage: str) -
 def test_a_killed_driver_leaves_nothing_that_runs(start: Start, tmp_path: Path) -> None:
     launch = start(*LONG)
     wait_for(lambda: checkpoints(tmp_path))
-    family = descendants(launch.pid)
     (janitor,) = find(launch.pid, TARGETS["janitor"])
+    assert len(session_members(janitor)) > 5
     os.kill(launch.pid, signal.SIGKILL)  # and it is not fetched: a zombie
     wait_for(lambda: not session_members(janitor), 15)
-    assert not [pid for pid in family if _session(pid) == janitor]
     again = start("cell.epochs=1", "seeds=1")
     output, _ = again.communicate(timeout=120)
     assert again.returncode == 0, output
     assert [entry.name for entry in (tmp_path / "store" / ".launches").iterdir()] == []
-
-
-def _session(pid: int) -> int | None:
-    try:
-        return os.getsid(pid)
-    except ProcessLookupError:
-        return None
 
 
 def test_a_lost_cluster_is_replaced_once(start: Start, tmp_path: Path) -> None:
