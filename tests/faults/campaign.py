@@ -79,6 +79,9 @@ ORPHAN_SECONDS = 15.0
 Blow = tuple[str, str]
 """Target, signal."""
 
+Process = tuple[int, str]
+"""Number, and when it began."""
+
 Result = tuple[str, str]
 """Attempt, and digest of all that the store says of it."""
 
@@ -171,14 +174,14 @@ class Campaign:
 
     def _launch(self, account: Account, left: list[Blow]) -> bool:
         """One launch, with as many blows as it takes. Returns whether the study is done."""
-        driver, family = launch(self.study, account.store, account.events), set[int]()
+        driver, family = launch(self.study, account.store, account.events), set[Process]()
         code, expected, losing = None, DONE, 0
         try:
             while left and wait_for_work(driver):
                 if self._is_patient or self._random.random() < 0.5:
                     wait_for(lambda: driver.poll() is not None or account.has_landed(), 120)
                 time.sleep(self._random.uniform(0.0, 1.0 if self._is_patient else 3.0))
-                family |= set(descendants(driver.pid))
+                family |= {(pid, start_of(pid)) for pid in descendants(driver.pid)}
                 target, name = left[0]
                 pids = [driver.pid] if target == "driver" else find(driver.pid, TARGETS[target])
                 if not pids or driver.poll() is not None:
@@ -351,11 +354,17 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
-def living(pids: Iterable[int]) -> list[int]:
-    """Those that still run, and are not others of the same number."""
-    return [
-        pid for pid in pids if any(piece and piece in command_of(pid) for piece in TARGETS.values())
-    ]
+def living(family: Iterable[Process]) -> list[int]:
+    """Those that still run; a number alone soon belongs to another process."""
+    return [pid for pid, start in family if start and start_of(pid) == start and command_of(pid)]
+
+
+def start_of(pid: int) -> str:
+    """When a process began, in ticks of the kernel; empty if it has ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return ""
 
 
 def command_of(pid: int) -> bytes:
