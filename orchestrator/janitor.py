@@ -50,9 +50,9 @@ def session_members(session: int) -> list[int]:
     for entry in Path("/proc").glob("[0-9]*"):
         try:
             fields = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()
-        except OSError:
+            state, its_session = fields[0], int(fields[3])
+        except (OSError, IndexError):  # it has just ended
             continue
-        state, its_session = fields[0], int(fields[3])
         if its_session == session and state not in ("Z", "X") and int(entry.name) != os.getpid():
             found.append(int(entry.name))
     return found
