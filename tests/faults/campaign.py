@@ -302,7 +302,15 @@ def launch(study: Path, store: Path, events: Path, *more: str) -> subprocess.Pop
     command = [sys.executable, "-m", "orchestrator", "launch", str(study), "--store", str(store)]
     options = ["--checkpoint-seconds", "0", "--json-events", str(events), *more]
     with (store.parent / f"{store.name}.log").open("ab") as log:
-        return subprocess.Popen([*command, *options], stdout=log, stderr=log)
+        return subprocess.Popen(
+            [*command, *options], stdout=log, stderr=log, preexec_fn=_heed_all_signals
+        )
+
+
+def _heed_all_signals() -> None:
+    """Also those that `nohup` or a shell's background has made this script ignore."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def send(pid: int, name: str) -> None:
