@@ -119,31 +119,25 @@ def _opened(log: Path) -> BinaryIO:
 
 
 class _Relay:
-    """Passes events on, and remembers which cells run and which have ended."""
+    """Passes events on, and remembers which cells have ended.
+
+    The cells that ran when a cluster was lost are told to begin once more, from their checkpoints.
+    """
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
-        self._running: set[str] = set()
         self._ended: set[str] = set()
         self.has_moved = False
 
     def take(self, event: Event) -> None:
         getattr(self._progress, event.name)(*event.arguments)
-        if event.name == "trial_started":
-            self._running.add(event.arguments[0])
-        elif event.name == "trial_advanced":
+        if event.name == "trial_advanced":
             self.has_moved = True
         elif event.name == "trial_ended":
             key, outcome = event.arguments
-            self._running.discard(key)
             if outcome != INTERRUPTED:
                 self._ended.add(key)
                 self.has_moved = True
-
-    def interrupt(self) -> None:
-        """The cells that ran when the cluster was lost run no more."""
-        while self._running:
-            self._progress.trial_ended(self._running.pop(), INTERRUPTED)
 
     def due_of(self, stacks: Sequence[tuple[Task, ...]]) -> list[tuple[Task, ...]]:
         """What has not ended."""
@@ -214,7 +208,6 @@ class HostedExecutor:
                 self._hear_out(self._host, relay)
                 return
             except _LostError as loss:
-                relay.interrupt()
                 due = relay.due_of(due)
                 self._losses = 0 if relay.has_moved else self._losses
                 relay.has_moved = False

@@ -102,7 +102,7 @@ def test_a_lost_cluster_is_replaced_for_what_is_still_due(order, drain, monkeypa
         [first, [READY, started("b"), None, ended("b"), READY]], order, drain, heard, monkeypatch
     )
     assert runs == [["a", "b"], ["b"]]
-    assert heard.ended == [("a", "finished"), ("b", "interrupted"), ("b", "finished")]
+    assert heard.ended == [("a", "finished"), ("b", "finished")]
     (note,) = heard.notes
     assert note == "the Ray cluster was lost (its GCS has ended); going on with a new one"
 
