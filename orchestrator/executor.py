@@ -187,7 +187,7 @@ class Executor:
         fruitless = pause = 0
         while due and not sweep.drain.is_set:
             size = max(TRIALS_PER_RUN, WAVES_PER_RUN * self.slots)
-            with kept_tidy(sweep.store):
+            with kept_tidy(sweep.store, sweep.progress.note):
                 events = self._run_chunk(sweep, due[:size], gpus)
             tidy_up(sweep.store, sweep.progress.note)
             crowded_out |= events.crowded_out
