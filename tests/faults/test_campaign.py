@@ -34,7 +34,12 @@ def test_no_result_is_lost_changed_or_trained_again(quiet: dict[str, str], tmp_p
 def test_a_launch_that_loses_results_is_found_out(quiet: dict[str, str], tmp_path: Path) -> None:
     """The next launch trains them again, to the same numbers; only the account can tell."""
     campaign = Campaign(
-        tmp_path, seed=2, quiet=quiet, is_patient=True, before_relaunch=shutil.rmtree, **SMALL
+        tmp_path,
+        seed=2,
+        quiet=quiet,
+        is_patient=True,
+        before_relaunch=lambda store: shutil.rmtree(store, ignore_errors=True),
+        **SMALL,
     )
     verdict = campaign.run([("driver", "KILL")])
     assert not verdict.is_sound
