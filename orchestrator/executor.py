@@ -12,7 +12,8 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,6 +36,7 @@ from orchestrator.feeder import Feeder, Stack
 from orchestrator.housekeeping import kept_tidy, tidy_up
 from orchestrator.packing import Resources
 from orchestrator.progress import Progress
+from orchestrator.ray_home import on_loopback, ray_home, sessions
 from orchestrator.trial import run_trial
 from storage.probe import is_visible
 
@@ -50,9 +52,6 @@ FRUITLESS_RUNS = 3
 LONGEST_PAUSE_SECONDS = 60.0
 """Between runs while nodes are being lost."""
 
-LOOPBACK = "127.0.0.2"
-"""Ray replaces 127.0.0.1 by the machine's outward address; this loopback address it keeps."""
-
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
@@ -63,6 +62,12 @@ QUIET = {
     "TUNE_GLOBAL_CHECKPOINT_S": "3600",
 }
 """Ray's own console, loggers, signal handler and snapshots, all replaced by ours."""
+
+
+SILENT: Mapping[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+
+OBJECT_STORE_BYTES = 128 * 2**20
+"""Between trials nothing travels but their settings; by default Ray takes a third of the memory."""
 
 
 class Executor:
@@ -84,27 +89,39 @@ class Executor:
     ) -> None:
         self._address, self._resources, self._scratch = address, resources, scratch
         self._working_dir = working_dir
+        self._stack = ExitStack()
 
     def __enter__(self) -> Self:
         os.environ.update(QUIET)
         os.environ["PYTHONPATH"] = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
-        private = {"_node_ip_address": LOOPBACK} if sys.platform == "linux" else {}
         try:
-            ray.init(
-                # For None Ray would join any cluster that `ray start` has left on this machine.
-                address=self._address or "local",
-                include_dashboard=False if self._address is None else None,
-                log_to_driver=False,
-                logging_level="ERROR",
-                **(private if self._address is None else {"runtime_env": self._code()}),
-            )
+            if self._address is None:
+                self._begin_private()
+            else:
+                ray.init(self._address, runtime_env=self._code(), **SILENT)
         except (ConnectionError, RuntimeError, ValueError) as error:
+            self._stack.close()
             raise ExecutorError(f"cannot reach a Ray cluster: {error}") from error
         return self
 
     def __exit__(self, *exception: object) -> None:
         ray.shutdown()
+        self._stack.close()
         shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def _begin_private(self) -> None:
+        """A cluster on this machine, for this launch only."""
+        home = self._stack.enter_context(ray_home())
+        with on_loopback() as node_address:
+            ray.init(
+                # For None Ray would join any cluster that `ray start` has left on this machine.
+                "local",
+                include_dashboard=False,
+                object_store_memory=OBJECT_STORE_BYTES,
+                _node_ip_address=node_address,
+                _temp_dir=sessions(home),
+                **SILENT,
+            )
 
     def _code(self) -> dict[str, Any]:
         """What the workers of a running cluster are sent: this project, and the user's plug-ins."""
