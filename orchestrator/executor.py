@@ -34,6 +34,7 @@ from orchestrator.errors import ExecutorError
 from orchestrator.events import WORKER_RETRIES, Events
 from orchestrator.feeder import Feeder, Stack
 from orchestrator.housekeeping import kept_tidy, tidy_up
+from orchestrator.memory_pressure import MOST_ALONE, MemoryPressure
 from orchestrator.packing import Resources
 from orchestrator.progress import Progress
 from orchestrator.ray_home import on_loopback, ray_home, sessions
@@ -196,14 +197,18 @@ class Executor:
         """Run after run. Returns the cells that need a whole GPU each. Raises ExecutorError."""
         due, crowded_out = list(stacks), dict[str, Task]()
         fruitless = pause = 0
+        pressure = MemoryPressure(self._resources.max_concurrent)
         while due and not sweep.drain.is_set:
             size = max(TRIALS_PER_RUN, WAVES_PER_RUN * self.slots)
             with kept_tidy(sweep.store):
-                events = self._run_chunk(sweep, due[:size], gpus)
+                events = self._run_chunk(sweep, due[:size], gpus, pressure.limit)
             tidy_up(sweep.store, sweep.progress.note)
             crowded_out |= events.crowded_out
             settled = {*events.ended, *crowded_out}
             due = sweep.without(settled, due)
+            if events.shortage:
+                _ease(sweep, pressure, events.shortage, self.slots, has_settled=bool(settled))
+                continue
             pause = pause + 1 if events.has_lost_nodes and not settled else 0
             fruitless = 0 if settled or pause else fruitless + 1
             if fruitless == FRUITLESS_RUNS:
@@ -211,14 +216,18 @@ class Executor:
             _rest(sweep.drain, min(LONGEST_PAUSE_SECONDS, 2.0**pause - 1))
         return list(crowded_out.values())
 
-    def _run_chunk(self, sweep: _Sweep, stacks: Sequence[Stack], gpus: float) -> Events:
+    def _run_chunk(
+        self, sweep: _Sweep, stacks: Sequence[Stack], gpus: float, limit: int | None
+    ) -> Events:
         """One Tune run, whatever becomes of it."""
         events = Events(stacks, sweep.settings, sweep.progress, sweep.breaker, gpus)
-        limit = self._resources.max_concurrent
+        feeder = Feeder(
+            stacks, sweep.settings, sweep.drain, sweep.breaker, limit, lambda: bool(events.shortage)
+        )
         tuner = tune.Tuner(
             tune.with_resources(run_trial, {"cpu": self._resources.cpus_per_trial, "gpu": gpus}),
             tune_config=tune.TuneConfig(
-                search_alg=Feeder(stacks, sweep.settings, sweep.drain, sweep.breaker, limit),
+                search_alg=feeder,
                 reuse_actors=True,
                 trial_dirname_creator=lambda trial: trial.trial_id,
             ),
@@ -234,9 +243,7 @@ class Executor:
             tuner.fit()
         except (RuntimeError, ray.exceptions.RayError, tune.TuneError) as error:
             # Ray's memory monitor, for one, aborts the whole run when it ends a single worker.
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            sweep.progress.note(f"Ray ended the run ({reason}); going on with what is due")
-            events.end_landed()
+            events.run_ended(error)
         return events
 
 
@@ -264,6 +271,21 @@ class _Sweep:
             for stack in stacks
         )
         return [stack for stack in left if stack]
+
+
+def _ease(
+    sweep: _Sweep, pressure: MemoryPressure, reason: str, slots: int, *, has_settled: bool
+) -> None:
+    """Wait for memory, then go on with fewer trials at once. Raises ExecutorError."""
+    seconds = pressure.met(slots, has_settled=has_settled)
+    if pressure.is_hopeless:
+        raise ExecutorError(
+            f"{reason}, {MOST_ALONE} times in a row with one trial at a time: a cell needs more "
+            "memory than there is; what has landed stays, and the same command goes on"
+        )
+    trials = "1 trial" if pressure.limit == 1 else f"{pressure.limit} trials"
+    sweep.progress.note(f"{reason}; after {seconds:g} s no more than {trials} at once")
+    _rest(sweep.drain, seconds)
 
 
 def _rest(drain: Drain, seconds: float) -> None:
