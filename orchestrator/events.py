@@ -14,7 +14,14 @@ from orchestrator.breaker import Breaker
 from orchestrator.feeder import NotKept, Stack, trial_id
 from orchestrator.progress import Progress
 from orchestrator.trial import INTERRUPTED, Ended
-from orchestrator.worker_loss import Loss, LossKind, kernel_kills, loss_of, memory_text
+from orchestrator.worker_loss import (
+    Loss,
+    LossKind,
+    kernel_kills,
+    latest_failure,
+    loss_of,
+    memory_text,
+)
 from storage.landing import land_attempt
 from storage.schema import Outcome
 from storage.store import Store
@@ -104,7 +111,9 @@ class Events(NotKept, tune.Callback):  # type: ignore[misc]
         self.end_landed()
 
     def _loss(self, trial: Any) -> Loss:
-        loss = loss_of(trial.get_pickled_error(), kernel_kills() - self._kernel_kills)
+        text = latest_failure(trial.error_file)
+        kills = kernel_kills() - self._kernel_kills
+        loss = loss_of(trial.get_pickled_error(), text, kills)
         if loss.kind is LossKind.MEMORY:
             self.shortage = loss.text
         return loss

@@ -27,6 +27,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 import orchestrator
 import storage
 import trainables
+from orchestrator.address_space import limit_line
 from orchestrator.attempts import LaunchSettings, Task
 from orchestrator.breaker import Breaker
 from orchestrator.drain import Drain
@@ -100,9 +101,11 @@ class Executor:
                 self._begin_private()
             else:
                 ray.init(self._address, runtime_env=self._code(), **SILENT)
-        except (ConnectionError, RuntimeError, ValueError) as error:
+        except (ConnectionError, RuntimeError, ValueError, OSError) as error:
             self._stack.close()
-            raise ExecutorError(f"cannot reach a Ray cluster: {error}") from error
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            line = limit_line(error) or f"cannot reach a Ray cluster: {reason}"
+            raise ExecutorError(line) from error
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -134,6 +137,8 @@ class Executor:
 
     def check_visible(self, probe: Path) -> None:
         """Ask every node for a file that this machine has just written. Raises ExecutorError."""
+        if self._address is None:
+            return  # on no other machine
         nodes = {node["NodeID"]: node["NodeName"] for node in ray.nodes() if node["Alive"]}
         look = ray.remote(num_cpus=0)(is_visible)
         answers = {

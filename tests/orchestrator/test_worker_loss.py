@@ -7,13 +7,19 @@ from pathlib import Path
 import pytest
 import ray
 
-from orchestrator.worker_loss import LossKind, kernel_kills, loss_of, memory_text
+from orchestrator.worker_loss import LossKind, kernel_kills, latest_failure, loss_of, memory_text
 
 MONITOR = (
     "Task was killed due to the node running low on memory.\n"
     "Memory on the node (IP: 127.0.0.1, ID: 4f) where the task was running was "
     "5.02GB / 23.54GB (0.213), which exceeds the memory usage threshold of 0.01. Ray killed this "
     "worker because it was the most recently scheduled task."
+)
+NEWER = (
+    "1 worker(s) were killed due to the node running low on memory. Memory on the node (IP: "
+    "192.0.2.2, ID: 3e5f) was 20.02GB used / 23.54GB limit (0.850426)\n"
+    "OOM kill reason: Memory usage 21326491648B exceeded threshold of 252765008B (1.0% of "
+    "25276502016B limit)\n"
 )
 SUDDEN = "Worker unexpectedly exits with a connection error code 2. End of file."
 
@@ -53,7 +59,18 @@ def test_the_memory_monitor_is_named_with_memory_and_threshold() -> None:
     ],
 )
 def test_other_ends_are_told_apart(error: Exception | None, kills: int, kind: LossKind) -> None:
-    assert loss_of(error, kills).kind is kind
+    assert loss_of(error, "", kills).kind is kind
+
+
+def test_of_such_a_kill_tune_keeps_a_text_only(tmp_path: Path) -> None:
+    notes = tmp_path / "error.txt"
+    notes.write_text(f"Failure # 1 (occurred at 1)\n{SUDDEN}\nFailure # 2 (occurred at 2)\n{NEWER}")
+    loss = loss_of(None, latest_failure(str(notes)))
+    assert loss.kind is LossKind.MEMORY
+    assert loss.text.endswith("(20.02GB of 23.54GB in use, RAY_memory_usage_threshold is 1.0%)")
+    notes.write_text(f"{notes.read_text()}Failure # 3 (occurred at 3)\n{SUDDEN}")
+    assert loss_of(None, latest_failure(str(notes))).kind is LossKind.WORKER
+    assert latest_failure(None) == latest_failure(str(tmp_path / "none")) == ""
 
 
 def test_the_kernel_counts_what_it_ended(tmp_path: Path) -> None:
