@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -196,7 +196,8 @@ def _executor(
             executor.check_visible(probe.resolve())
             yield executor
     finally:
-        probe.unlink(missing_ok=True)
+        with suppress(OSError):  # of a store that can no longer be written
+            probe.unlink(missing_ok=True)
 
 
 def _settings(

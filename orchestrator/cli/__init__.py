@@ -12,9 +12,9 @@ from pathlib import Path
 
 import typer
 
-from orchestrator.address_space import limit_line
 from orchestrator.cli import data, launching, reporting, results, storing, theory
 from orchestrator.cli.app import BAD_INPUT, app
+from orchestrator.refusals import refusal_line
 
 __all__ = ["app", "data", "launching", "main", "reporting", "results", "storing", "theory"]
 
@@ -25,7 +25,7 @@ def main() -> None:
     try:
         app()
     except Exception as error:
-        line = limit_line(error)
+        line = refusal_line(error)
         if not line:
             raise
         typer.echo(f"error: {line}", err=True)

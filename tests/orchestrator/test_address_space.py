@@ -6,6 +6,7 @@ import pytest
 
 from orchestrator import address_space, cli
 from orchestrator.address_space import limit_line
+from orchestrator.refusals import refusal_line
 
 MAPPED = ImportError("libtorch_cuda.so: failed to map segment from shared object")
 
@@ -46,3 +47,17 @@ def test_the_command_line_ends_with_that_line(monkeypatch, capsys) -> None:
     monkeypatch.setattr(address_space, "limit_bytes", lambda: None)
     with pytest.raises(ImportError):
         cli.main()
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (OSError(30, "Read-only file system", "/store/x"), "/store/x: Read-only file system"),
+        (OSError(28, "No space left on device"), "No space left on device"),
+        (PermissionError(13, "Permission denied", "/store"), "/store: Permission denied"),
+        (FileNotFoundError(2, "No such file or directory", "/x"), ""),
+        (ValueError("a mistake of ours"), ""),
+    ],
+)
+def test_a_disk_that_refuses_is_one_line(error: Exception, line: str) -> None:
+    assert refusal_line(error).partition(";")[0] == line
