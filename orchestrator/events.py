@@ -77,7 +77,9 @@ class Events(NotKept, tune.Callback):  # type: ignore[misc]
             self._progress.note(result["note"])
 
     def on_trial_recover(self, trial: Any, **_: Any) -> None:
-        self._loss(trial)
+        if self._loss(trial).kind is LossKind.MEMORY:
+            # Once more, for memory comes and goes; then the run ends, and fewer go on.
+            trial.max_failures = trial.num_failures
         self._progress.trial_retried(self._stack(trial)[0].key)
 
     def on_trial_complete(self, trial: Any, **_: Any) -> None:
@@ -91,7 +93,7 @@ class Events(NotKept, tune.Callback):  # type: ignore[misc]
     def on_trial_error(self, trial: Any, **_: Any) -> None:
         """A trial lost its worker too often: of a lost node or memory it is not the fault."""
         loss = self._loss(trial)
-        is_fault = loss.kind is LossKind.WORKER
+        is_fault = loss.kind is LossKind.WORKER and not self.shortage
         self.has_lost_nodes |= loss.kind is LossKind.NODE
         text = f"{loss.text} {WORKER_RETRIES + 1} times" if is_fault else loss.text
         for task in self._stack(trial):

@@ -205,7 +205,7 @@ class Executor:
         pressure = MemoryPressure(self._resources.max_concurrent)
         while due and not sweep.drain.is_set:
             size = max(TRIALS_PER_RUN, WAVES_PER_RUN * self.slots)
-            with kept_tidy(sweep.store):
+            with kept_tidy(sweep.store, sweep.progress.note):
                 events = self._run_chunk(sweep, due[:size], gpus, pressure.limit)
             tidy_up(sweep.store, sweep.progress.note)
             crowded_out |= events.crowded_out

@@ -37,12 +37,19 @@ class Expectations:
         edited: modules of this project with changes that are not committed.
         of_all_data: look at every data set, as a launch does, which will need them all; otherwise
             at those only that a result can be compared with.
+        only_remembered: decode no data set; those whose digests are not remembered are unknown.
     """
 
     def __init__(
-        self, data_root: Path, edited: frozenset[str], *, of_all_data: bool = False
+        self,
+        data_root: Path,
+        edited: frozenset[str],
+        *,
+        of_all_data: bool = False,
+        only_remembered: bool = False,
     ) -> None:
         self._data_root, self._edited, self._of_all_data = data_root, edited, of_all_data
+        self._only_remembered = only_remembered
         self._texts: dict[tuple[tuple[str, str], ...], tuple[str, str]] = {}
         self._data: dict[Choice, ContentDigests | None] = {}
 
@@ -88,7 +95,9 @@ class Expectations:
         """None where the data are not on this machine, or not as they should be."""
         if dataset not in self._data:
             try:
-                self._data[dataset] = data_digests(dataset, self._data_root)
+                self._data[dataset] = data_digests(
+                    dataset, self._data_root, only_remembered=self._only_remembered
+                )
             except (DatasetError, OSError):
                 self._data[dataset] = None
         return self._data[dataset]

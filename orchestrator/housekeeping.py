@@ -10,6 +10,7 @@ from pathlib import Path
 from orchestrator.space import is_disk_full
 from storage.compaction import compact
 from storage.layout import ATTEMPTS, files_in
+from storage.reading import Damage
 
 MANY_FILES = 500
 """Files worth a compaction; `status` and `sql` check each of them anew until then."""
@@ -29,18 +30,22 @@ def tidy_up(store: Path, note: Callable[[str], None]) -> None:
 
 
 @contextmanager
-def kept_tidy(store: Path, look_seconds: float = LOOK_SECONDS) -> Iterator[None]:
+def kept_tidy(
+    store: Path, note: Callable[[str], None], look_seconds: float = LOOK_SECONDS
+) -> Iterator[None]:
     """Compact `store` in a thread whenever many files have gathered, until the block ends.
 
-    Its failures are not told: whoever tidies up afterwards meets the same.
+    Damaged files that it set aside are told at the end, by the caller's own thread. Its failures
+    are not told: whoever tidies up afterwards meets the same.
     """
     over = threading.Event()
+    damaged: list[Damage] = []
 
     def look() -> None:
         while not over.wait(look_seconds):
             try:
                 if len(files_in(store / ATTEMPTS)) >= MANY_FILES:
-                    compact(store)
+                    damaged.extend(compact(store).damaged)
             except Exception:  # noqa: BLE001 - see above
                 return
 
@@ -51,3 +56,5 @@ def kept_tidy(store: Path, look_seconds: float = LOOK_SECONDS) -> Iterator[None]
     finally:
         over.set()
         thread.join()
+        for damage in damaged:
+            note(f"damaged: {damage}")

@@ -28,6 +28,8 @@ from trainables.registry import nearest
 
 ALL = "all"
 SMOKE_IMAGES = 32
+SMOKE_SUFFIX = "-smoke"
+"""Of the name under which a smoke run is kept."""
 MAIN = "main"
 """Name of the one phase of a study that declares none."""
 
@@ -188,7 +190,7 @@ def smoke_form(study: Study) -> Study:
     }
     return study.model_copy(
         update={
-            "study": f"{study.name}-smoke",
+            "study": f"{study.name}{SMOKE_SUFFIX}",
             "seeds": seeds,
             "phases": phases,
             "resources": Resources(),

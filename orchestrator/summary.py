@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,28 @@ if TYPE_CHECKING:
     from storage.store import Store
 
 SHOWN_REASONS = 10
+
+
+@dataclass(frozen=True)
+class Typed:
+    """What was typed to launch a study; a command that is suggested has to repeat it."""
+
+    study: Path
+    overrides: tuple[str, ...] = ()
+    store: Path = Path("results")
+    data_root: Path | None = None
+    is_smoke: bool = False
+
+    @property
+    def at_store(self) -> list[str]:
+        """Options of every verb."""
+        return [] if self.store == Path("results") else ["--store", str(self.store)]
+
+    @property
+    def at(self) -> list[str]:
+        """Options of verbs that look at data as well."""
+        data = [] if self.data_root is None else ["--data-root", str(self.data_root)]
+        return [*self.at_store, *data]
 
 
 def plan_lines(plan: Plan) -> Iterator[str]:
@@ -42,25 +65,15 @@ def plan_lines(plan: Plan) -> Iterator[str]:
         yield "nothing to run: every cell has its result"
 
 
-def launch_lines(
-    ended: LaunchReport,
-    study: Path,
-    store: Path,
-    pages: Sequence[Path],
-    overrides: Sequence[str] = (),
-) -> Iterator[str]:
+def launch_lines(ended: LaunchReport, typed: Typed, pages: Sequence[Path]) -> Iterator[str]:
     """What a launch left undone, where its results are and what to type next.
 
-    Args:
-        overrides: of this launch; a command that reads the file has to repeat them.
+    After a smoke run that is the launch of the study itself; after any other, more seeds.
     """
     from orchestrator.hint import example_query
     from storage.standing import Standing
 
-    at = "" if store == Path("results") else f" --store {store}"
-    asked = shlex.join([str(study), *overrides])
-    more = shlex.join([str(study), *(one for one in overrides if not one.startswith("seeds="))])
-    name = shlex.quote(ended.plan.planned[0].study)
+    name = ended.plan.planned[0].study
     counts = ended.plan.counts()
     if ended.num_due == 0:
         yield "nothing to run: every cell has its result"
@@ -68,12 +81,21 @@ def launch_lines(
         yield "the budget is spent; the same command goes on where this one stopped"
     for standing in (Standing.FAILED, Standing.NEW, Standing.STALE, Standing.PENDING):
         if counts[standing]:
-            yield f"{counts[standing]} cells {standing}; see: orchestrator status {name}{at}"
-    yield f"results  {store} (Parquet, one row a cell)"
+            yield f"{counts[standing]} cells {standing}; see: {_command('status', name, *typed.at)}"
+    yield f"results  {typed.store} (Parquet, one row a cell)"
     yield from (f"report   {page}" for page in pages)
-    yield "next     " + f"orchestrator report {asked}{at} --format latex"
-    yield "         " + f'orchestrator sql{at} "{example_query(ended.plan.planned)}"'
-    yield "         " + f"orchestrator launch {more}{at} seeds=5"
+    smoke = ["--smoke"] if typed.is_smoke else []
+    words = [str(typed.study), *typed.overrides, *typed.at]
+    fewer = [str(typed.study), *(one for one in typed.overrides if not one.startswith("seeds="))]
+    further = words if typed.is_smoke else [*fewer, *typed.at, "seeds=5"]
+    yield "next     " + _command("report", *words, *smoke, "--format", "latex")
+    query = example_query(ended.plan.planned)
+    yield "         " + f'{_command("sql", *typed.at_store)} "{query}"'
+    yield "         " + _command("launch", *further)
+
+
+def _command(*words: str) -> str:
+    return shlex.join(["orchestrator", *words])
 
 
 def status_lines(store: Store, studies: Sequence[AskedStudy]) -> Iterator[str]:

@@ -11,6 +11,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from storage.layout import KEY
@@ -27,6 +28,9 @@ have changed since, such as a plug-in's: an edited default makes a result stale,
 """
 
 FIRST_REVISION = 1
+CLOCK_TOLERANCE = timedelta(days=1)
+"""How far the clock of another machine may be ahead of ours."""
+
 ROUNDING = 1e-6
 """A mean of fractions in single precision may exceed 1 by its rounding."""
 
@@ -46,6 +50,7 @@ AT_LEAST = {
     "num_threads": 1, "stack_size": 1, "stack_position": 0,
 }  # fmt: skip
 
+TIMES = ("started_at", "committed_at")
 FRACTIONS = ("noise_rate", "realized_noise_rate")
 NAMED = ("dataset", "noise", "architecture", "loss")
 """Columns that repeat the name of a component of the configuration."""
@@ -62,6 +67,10 @@ REPEATED = {
 CURVE_NAMES = tuple(column.name for column in CURVES)
 FRACTION_CURVES = frozenset(column.name for column in CURVES if column.unit == "fraction")
 
+
+LOSSES = ("train_loss", "test_loss")
+TEST_FIGURES = ("test_accuracy", "test_cmc1")
+"""One of them every finished result has."""
 
 FIGURE_NAMES = tuple(column.name for column in SUMMARY)
 FRACTION_FIGURES = frozenset(column.name for column in SUMMARY if column.unit == "fraction")
@@ -117,6 +126,11 @@ def moved_revisions(revisions: str) -> dict[str, int]:
     return {k: number for k, number in json.loads(revisions).items() if number != FIRST_REVISION}
 
 
+def latest_moment() -> datetime:
+    """The latest time that a row may bear now."""
+    return datetime.now(UTC) + CLOCK_TOLERANCE
+
+
 def check_attempt(attempt: Attempt) -> None:
     """Raises ContentError if an attempt contradicts itself."""
     if problem := problem_of(as_row(attempt)):
@@ -160,6 +174,10 @@ def _check_columns(row: Mapping[str, Any]) -> None:
         value = row.get(name)
         _require(value is None or _is_fraction(value), f"{name} is {value}, not in [0, 1]")
     _require(math.isfinite(row["learning_rate"]), "learning_rate is not finite")
+    for name in TIMES:
+        moment = _moment(row[name])
+        is_past = moment <= latest_moment()
+        _require(is_past, f"{name} is in the future, on {moment:%Y-%m-%d}")
     _check_divergence(row)
 
 
@@ -231,7 +249,11 @@ def _check_key(row: Mapping[str, Any], texts: Mapping[str, Any], key_of: KeyOf |
 
 
 def _check_curves(row: Mapping[str, Any]) -> None:
-    """A result has epochs 1 to num_epochs and as many values in each curve; a failure has none."""
+    """A result has epochs 1 to num_epochs and as many values in each curve; a failure has none.
+
+    A finished result has a training loss in every epoch and a test figure in the last one. One that
+    diverged has no loss from that epoch on.
+    """
     curves = {name: row.get(name) or () for name in CURVE_NAMES}
     if not Outcome(row["outcome"]).is_result:
         _require(not any(curves.values()), "it failed, but has curves")
@@ -244,6 +266,20 @@ def _check_curves(row: Mapping[str, Any]) -> None:
         _require(length in (0, asked), f"{name} has {length} values in {asked} epochs")
         value = _first_unsound(values, is_fraction=name in FRACTION_CURVES)
         _require(value is None, f"{name} has the value {value}")
+    if row["outcome"] == Outcome.FINISHED:
+        gap = next((n for n, v in enumerate(curves["train_loss"], 1) if v is None), None)
+        _require(gap is None, f"it finished, but train_loss has no value in epoch {gap}")
+        _check_test_figure({name: curves[name][-1:] for name in TEST_FIGURES})
+    elif row.get("identity") is not None and (first := row.get("diverged_epoch")):
+        for name in LOSSES:
+            is_lost = all(value is None for value in curves[name][first - 1 :])
+            _require(is_lost, f"it diverged in epoch {first}, but {name} has a value from there on")
+
+
+def _check_test_figure(figures: Mapping[str, Any]) -> None:
+    """A finished result was tested: a classifier's accuracy, or the figure of a ranking."""
+    is_tested = any(figure not in (None, [], [None], (), (None,)) for figure in figures.values())
+    _require(is_tested, f"it finished, but has no {' and no '.join(figures)} at the last epoch")
 
 
 def _check_figures(row: Mapping[str, Any]) -> None:
@@ -252,6 +288,8 @@ def _check_figures(row: Mapping[str, Any]) -> None:
         if (value := row.get(name)) is not None:
             is_sound = _is_fraction if name in FRACTION_FIGURES else math.isfinite
             _require(is_sound(value), f"its last or best {name} is {value}")
+    if row["outcome"] == Outcome.FINISHED:
+        _check_test_figure({name: row.get(name) for name in TEST_FIGURES})
     last, best, epoch = (row.get(n) for n in ("test_accuracy", "best_test_accuracy", "best_epoch"))
     if best is not None and last is not None:
         _require(best >= last, f"its best test accuracy is {best}, its last {last}")
@@ -305,6 +343,13 @@ def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     if len(fields) < len(pairs):
         raise ValueError("a field is said twice")
     return fields
+
+
+def _moment(value: Any) -> datetime:
+    """A time, or its microseconds in UTC, as many rows are read without the zone."""
+    if isinstance(value, datetime):
+        return value if value.tzinfo else value.replace(tzinfo=UTC)
+    return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=value)
 
 
 def _name(choice: Any) -> Any:

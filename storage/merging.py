@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,9 @@ from storage.schema import CURVES, SCALARS, Outcome
 from storage.store import Store
 
 MANIFEST = "manifest.json"
+
+ConfigProblem = Callable[[Mapping[str, Any], Mapping[str, int]], str | None]
+"""(configuration, revisions) → what it says that no run has; None if it may stand."""
 
 
 class BundleError(Exception):
@@ -70,7 +73,12 @@ class Merge:
 
 
 def merge(
-    target: Path, others: Sequence[Path], key_of: KeyOf | None = None, *, is_own: bool = False
+    target: Path,
+    others: Sequence[Path],
+    key_of: KeyOf | None = None,
+    *,
+    config_problem: ConfigProblem | None = None,
+    is_own: bool = False,
 ) -> Merge:
     """Put all results of `others` into `target`, which may be empty.
 
@@ -78,6 +86,7 @@ def merge(
         target: the store that grows.
         others: stores or bundles, which stay as they are.
         key_of: computes a cell's key from its configuration, by which forged rows are found.
+        config_problem: knows the fields of a run, which this package does not.
         is_own: take over which code was accepted as well, which is a claim of the other store.
 
     Raises:
@@ -94,7 +103,7 @@ def merge(
     lost: dict[tuple[str, str], Path] = {}
     for other in others:
         reader = Reader(other, read_only=True)
-        _Taking(target, other, key_of, done, lost).take(reader)
+        _Taking(target, other, key_of, config_problem, done, lost).take(reader)
         take_decisions(reader, target, is_own=is_own)
         records = take_records(reader, target)
         done.studies += records.studies
@@ -157,6 +166,7 @@ class _Taking:
         target: the store that grows.
         origin: the store that is read.
         key_of: computes a cell's key from its configuration.
+        config_problem: tells what a configuration says that no run has.
         done: the account.
         lost: (key, attempt) of each result that contradicts one of ours → its store.
     """
@@ -164,6 +174,7 @@ class _Taking:
     target: Path
     origin: Path
     key_of: KeyOf | None
+    config_problem: ConfigProblem | None
     done: Merge
     lost: dict[tuple[str, str], Path]
 
@@ -180,10 +191,17 @@ class _Taking:
 
     def _sound(self, rows: Iterator[dict[str, Any]]) -> Iterator[Attempt]:
         for row in rows:
-            if reason := _name_problem(row) or problem_of(row, self.key_of):
+            if reason := self._problem(row):
                 self.done.refused.append(Refusal(str(row["key"]), reason, self.origin))
             else:
                 yield _attempt(row)
+
+    def _problem(self, row: Mapping[str, Any]) -> str | None:
+        if reason := _name_problem(row) or problem_of(row, self.key_of):
+            return reason
+        if self.config_problem is None:
+            return None
+        return self.config_problem(json.loads(row["config"]), json.loads(row["revisions"]))
 
     def _land(self, attempt: Attempt) -> None:
         landing = land_attempt(self.target, attempt)

@@ -18,10 +18,17 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 """How an address begins; a path swallows its second slash."""
 
 
+def address_in(path: Path | str) -> str | None:
+    """The address that was given where a path belongs, such as `s3://bucket/x`; None for a path."""
+    if not _SCHEME.match(str(path)):
+        return None
+    slashes = ":///" if str(path).lower().startswith("file:") else "://"  # no machine is named
+    return re.sub(":/+", slashes, str(path), count=1)
+
+
 def check_location(store: Path | str) -> None:
     """Raises LandingError for an address or a file where a folder is needed; it may be absent."""
-    if _SCHEME.match(str(store)):
-        address = re.sub(":/+", "://", str(store), count=1)
+    if address := address_in(store):
         raise LandingError(
             f"{address}: a store is a folder, since a result is put in place by a hard link, which "
             "object stores lack; use a folder that all machines share, and copy it afterwards"

@@ -9,12 +9,13 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
 
 from storage.attempt import PickRecord, PlannedCell, StudyRecord, StudyVersion
+from storage.content import CLOCK_TOLERANCE
 from storage.integrity import DamagedFileError
 from storage.layout import KEY
 from storage.reader import conform
@@ -22,9 +23,6 @@ from storage.schema import SCHEMA_VERSION, VERSION_KEY, picks_schema, planned_sc
 
 RECORD_KEY = b"orchestrator.record"
 """Metadata of a study's file: everything but its cells, as JSON."""
-
-CLOCK_TOLERANCE = timedelta(days=1)
-"""How far the clock of another machine may be ahead of ours."""
 
 _NOT_TEXT = ("overrides", "tables", "planned", "recorded_at")
 _PLANNED_ALWAYS = ("study", "phase", "position", "seed", "axes")

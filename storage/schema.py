@@ -282,6 +282,10 @@ _LISTS = tuple(column for column in CURVES if not column.name.startswith("epoch_
 
 _AT_CHANCE = Column("at_chance", YES_NO, "finished, but no better than 1 / K + 0.005")
 
+_SUPERSEDED = Column(
+    "superseded", YES_NO, "a result that is kept, but put aside by a newer one or a decision"
+)
+
 _RESULT = (
     *_named(CONFIGURATION, "identity"),
     *FINGERPRINT,
@@ -303,7 +307,7 @@ VIEWS: dict[str, tuple[Column, ...]] = {
         *SUMMARY,
         _AT_CHANCE,
     ),
-    "attempts": SCALARS,
+    "attempts": (*SCALARS, _SUPERSEDED),
     "runs": (
         *RUNS,
         *_named(CONFIGURATION, *SETTINGS),

@@ -6,6 +6,7 @@ judged one by one. Columns that many rows repeat word by word are judged once a 
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import math
@@ -27,9 +28,12 @@ from storage.content import (
     FRACTIONS,
     REQUIRED,
     ROUNDING,
+    TEST_FIGURES,
+    TIMES,
     curves_problem,
     facts_problem,
     figures_problem,
+    latest_moment,
     matrix_problem,
     moved_revisions,
     object_problem,
@@ -69,7 +73,8 @@ def refused_curves(attempts: pa.Table, curves: pa.Table) -> dict[int, str]:
         return {}
     suspects = sorted(_curve_suspects(attempts, curves))
     lists = curves.select(CURVE_NAMES).take(whole_numbers(suspects)).to_pylist()
-    facts = attempts.select(["outcome", "num_epochs"]).take(whole_numbers(suspects))
+    names = ["outcome", "num_epochs", "diverged_epoch", "identity"]
+    facts = attempts.select(names).take(whole_numbers(suspects))
     rows = [{**fact, **row} for fact, row in zip(facts.to_pylist(), lists, strict=True)]
     return dict(_problems(zip(suspects, rows, strict=True), curves_problem))
 
@@ -78,7 +83,7 @@ def refused_figures(attempts: pa.Table) -> dict[int, str]:
     """Place of each attempt of segments whose figures cannot be true → what is wrong with them."""
     if not len(attempts) or _are_figures_sound(attempts):
         return {}
-    rows = attempts.select(["num_epochs", *FIGURE_NAMES]).to_pylist()
+    rows = attempts.select(["outcome", "num_epochs", *FIGURE_NAMES]).to_pylist()
     return dict(_problems(enumerate(rows), figures_problem))
 
 
@@ -136,20 +141,29 @@ def _are_columns_sound(facts: pa.Table) -> bool:
         and all(_is_within(facts[name], least, math.inf) for name, least in AT_LEAST.items())
         and all(_is_within(facts[name], 0, 1) for name in FRACTIONS)
         and _is_within(facts["learning_rate"], -math.inf, math.inf)
+        and all(_is_within(facts[name], -math.inf, _microseconds_now()) for name in TIMES)
         and set(facts["outcome"].unique().to_pylist()) <= {outcome.value for outcome in Outcome}
         and bool(pc.all(pc.match_substring_regex(facts["key"], "^[0-9a-f]{64}$")).as_py())
         and _are_divergences_sound(facts)
     )
 
 
+def _microseconds_now() -> int:
+    """The latest time that a row may bear, as rows without their zone tell times."""
+    return int(latest_moment().timestamp() * 1e6)
+
+
 def _are_figures_sound(attempts: pa.Table) -> bool:
     """Whether all figures are plainly in order."""
+    is_tested = functools.reduce(pc.or_, (pc.is_valid(attempts[name]) for name in TEST_FIGURES))
+    is_tested = pc.or_(is_tested, pc.not_equal(attempts["outcome"], Outcome.FINISHED.value))
     last, best = attempts["test_accuracy"], attempts["best_test_accuracy"]
     epoch = attempts["best_epoch"]
     return (
         all(_is_within(attempts[n], 0, 1 + ROUNDING) for n in FRACTION_FIGURES)
         and all(_is_within(attempts[n], -math.inf, math.inf) for n in FIGURE_NAMES)
         and pc.all(pc.greater_equal(best, last)).as_py() is not False
+        and pc.all(is_tested).as_py() is not False
         and _is_within(epoch, 1, math.inf)
         and pc.all(pc.less_equal(epoch, attempts["num_epochs"])).as_py() is not False
     )
@@ -257,7 +271,33 @@ def _curve_suspects(attempts: pa.Table, curves: pa.Table) -> set[int]:
     ]
     if not epochs.flatten().equals(_counted(asked)):
         return set(range(len(asked)))
-    return set().union(*(_odd_lists(curves[n].combine_chunks(), asked, n) for n in CURVE_NAMES))
+    odd = set().union(*(_odd_lists(curves[n].combine_chunks(), asked, n) for n in CURVE_NAMES))
+    return odd | _odd_ends(attempts, curves, {place for place, n in enumerate(asked) if n})
+
+
+def _odd_ends(attempts: pa.Table, curves: pa.Table, trained: set[int]) -> set[int]:
+    """Of the rows with curves, those that finished with gaps, and those that diverged.
+
+    Few diverge, and those of old versions, which tell no identity, are not asked about.
+    """
+    outcomes = attempts["outcome"].to_pylist()
+    gaps = _with_gaps(curves["train_loss"]) | _with_gaps(curves["test_accuracy"])
+    finished = {place for place in gaps if outcomes[place] == Outcome.FINISHED}
+    is_told = attempts["identity"].is_valid().to_pylist()
+    diverged = {
+        place
+        for place, outcome in enumerate(outcomes)
+        if outcome == Outcome.DIVERGED and is_told[place]
+    }
+    return (finished | diverged) & trained
+
+
+def _with_gaps(column: pa.ChunkedArray) -> set[int]:
+    """Rows whose list is empty or has a missing value."""
+    lists = column.combine_chunks()
+    parents = pc.list_parent_indices(lists).filter(lists.flatten().is_null())
+    lengths = pc.list_value_length(lists).to_pylist()
+    return {*parents.to_pylist(), *(place for place, length in enumerate(lengths) if not length)}
 
 
 def _counted(lengths: Iterable[int]) -> pa.Array:

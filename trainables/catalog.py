@@ -104,8 +104,17 @@ def resolve(config: TrainingConfig) -> TrainingConfig:
         resolved["noise"] = CLEAN
     _check_batch(config, resolved["dataset"])
     augmentations = [AUGMENTATIONS.build(choice) for choice in resolved["augmentation"]]
-    input_shape(dataset_info(resolved["dataset"]).image_shape, augmentations)
+    shape = input_shape(dataset_info(resolved["dataset"]).image_shape, augmentations)
+    _check_shape(resolved["architecture"], shape)
     return dataclasses.replace(config, **resolved)
+
+
+def _check_shape(architecture: Choice, shape: tuple[int, int, int]) -> None:
+    """Raises ParameterError for images that the network says it cannot take."""
+    require = getattr(ARCHITECTURES.build(architecture), "require_shape", None)
+    if require is not None:
+        with _errors_under("architecture"):
+            require(shape)
 
 
 def _check_batch(config: TrainingConfig, dataset: Choice) -> None:

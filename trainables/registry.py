@@ -312,10 +312,23 @@ def _signature_parameters(target: Callable[..., Any]) -> dict[str, Parameter]:
         if inspect.isclass(target) or item.kind is inspect.Parameter.KEYWORD_ONLY
     ]
     # Only these are evaluated: a function's data arguments may name types imported for checkers.
-    annotated = SimpleNamespace(__annotations__={item.name: item.annotation for item in declared})
-    names = vars(sys.modules[target.__module__])
-    hints = get_type_hints(annotated, globalns=names, include_extras=True)
+    hints: dict[str, Any] = {}
+    for item in declared:
+        annotated = SimpleNamespace(__annotations__={item.name: item.annotation})
+        names = vars(sys.modules[_home(target, item.name)])
+        hints |= get_type_hints(annotated, globalns=names, include_extras=True)
     return {item.name: _parameter(item.name, hints[item.name], item.default) for item in declared}
+
+
+def _home(target: Callable[..., Any], parameter: str) -> str:
+    """The module in which a parameter is written: that of a base class for what is inherited."""
+    if not inspect.isclass(target):
+        return target.__module__
+    maker = next(base for base in target.__mro__ if "__init__" in vars(base))
+    if "__dataclass_fields__" not in vars(maker) or not vars(maker)["__dataclass_params__"].init:
+        return maker.__module__
+    owners = (base for base in maker.__mro__ if parameter in vars(base).get("__annotations__", {}))
+    return next(owners, maker).__module__
 
 
 def _parameter(name: str, annotation: Any, default: Any) -> Parameter:

@@ -33,9 +33,9 @@ from orchestrator.cli.options import (
 from orchestrator.cli.output import (
     ReportFormat,
     one_line_errors,
+    reading,
     show,
     show_report,
-    warn_of_damage,
     write_report_files,
 )
 
@@ -66,16 +66,13 @@ def plan(
     from orchestrator.provenance import code_version
     from orchestrator.source import StudyError
     from orchestrator.summary import plan_lines
-    from storage import Store
     from trainables.datasets import DatasetError, default_data_root
 
     root = data_root or default_data_root()
-    with one_line_errors(StudyError, DatasetError):
+    with reading(store) as results, one_line_errors(StudyError, DatasetError):
         opened = open_study(study, overrides or (), smoke=smoke)
-        results = Store(store, read_only=True)
         planned = plan_study(opened, results, Expectations(root, code_version().edited)).plan
         check_datasets(planned.cells, root, only_own=True)
-    warn_of_damage(results)
     show(plan_lines(planned))
     paces = results.paces()
     expected = forecast(planned.due, paces)
@@ -120,7 +117,7 @@ def launch(
     from rich.console import Console
 
     from orchestrator.errors import ExecutorError
-    from orchestrator.inspection.asked import asked_study
+    from orchestrator.inspection.asked import launched_study
     from orchestrator.launch import LaunchOptions
     from orchestrator.launch import launch as run_launch
     from orchestrator.lease import LeaseHeldError
@@ -129,7 +126,7 @@ def launch(
     from orchestrator.progress.console import console_progress
     from orchestrator.progress.event_log import EventLog, EventLogError
     from orchestrator.source import StudyError
-    from orchestrator.summary import launch_lines
+    from orchestrator.summary import Typed, launch_lines
     from storage import Store
     from storage.durable import LandingError
     from trainables.datasets import DatasetError, default_data_root
@@ -161,10 +158,11 @@ def launch(
         show(["stopped; the same command resumes"])
         raise typer.Exit(SIGNALLED + ended.signal)
     results = Store(store)
-    asked = asked_study(opened.study.name, (), results, options.data_root)
+    asked = launched_study(opened.study.name, results)
     show_report(asked, results, ReportFormat.TERMINAL)
     pages = write_report_files(asked, results)
-    show(launch_lines(ended, study, store, pages, overrides or ()))
+    typed = Typed(study, tuple(overrides or ()), store, data_root, smoke)
+    show(launch_lines(ended, typed, pages))
     if audit and not spot_check(audit, asked, results, options.data_root):
         raise typer.Exit(DAMAGED)
     raise typer.Exit(DONE if ended.plan.is_complete else INCOMPLETE)
@@ -191,16 +189,16 @@ def status(
 ) -> None:
     """Show how far studies are, what failed and what is missing.
 
-    A file is judged as it stands now, a name as it was last launched.
+    A file is judged as it stands now, a name as it was last launched, and NAME@1 as its version 1
+    was, counted from 0.
     """
-    from orchestrator.inspection.asked import asked_study
+    from orchestrator.inspection.asked import AskedError, asked_study
     from orchestrator.source import StudyError
     from orchestrator.summary import status_lines
-    from storage import Store
     from storage.reporting.report import StudyNotFoundError
     from trainables.datasets import default_data_root
 
-    with one_line_errors(StudyError, StudyNotFoundError):
-        results, root = Store(store, read_only=True), data_root or default_data_root()
+    root, kinds = data_root or default_data_root(), (AskedError, StudyError, StudyNotFoundError)
+    with reading(store, is_told_otherwise=True) as results, one_line_errors(*kinds):
         names = study or results.studies()
         show(status_lines(results, [asked_study(name, (), results, root) for name in names]))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from orchestrator.cli.app import BAD_INPUT
 from orchestrator.cli.output import one_line_errors
 from orchestrator.durations import parse_seconds
 from orchestrator.inspection.audit import parse_share
@@ -32,10 +33,37 @@ def checked_store(store: Path) -> Path:
     return store
 
 
-StudyPath = Annotated[Path, typer.Argument(help="Study file, such as studies/quickstart.yaml.")]
-StudyName = Annotated[str, typer.Argument(help="Name of a launched study, or its file.")]
+def no_address(given: Any) -> Any:
+    """Whatever is given where a path belongs. An address ends the program."""
+    from storage.probe import address_in
+
+    for one in given if isinstance(given, list | tuple) else [given]:
+        if isinstance(one, str | Path) and (address := address_in(one)):
+            typer.echo(f"error: {address}: a path of this machine is needed, no address", err=True)
+            raise typer.Exit(BAD_INPUT)
+    return given
+
+
+def _existing(folder: Path | None) -> Path | None:
+    """A folder that is there, if one is given. Anything else ends the program."""
+    no_address(folder)
+    if folder is not None and not folder.is_dir():
+        typer.echo(f"error: {folder}: there is no such folder", err=True)
+        raise typer.Exit(BAD_INPUT)
+    return folder
+
+
+StudyPath = Annotated[
+    Path, typer.Argument(help="Study file, such as studies/quickstart.yaml.", callback=no_address)
+]
+StudyName = Annotated[
+    str, typer.Argument(help="Name of a launched study, or its file.", callback=no_address)
+]
 StudyNames = Annotated[
-    list[str] | None, typer.Argument(help="Names of launched studies, or files; all if left out.")
+    list[str] | None,
+    typer.Argument(
+        help="Names of launched studies, or files; all if left out.", callback=no_address
+    ),
 ]
 Overrides = Annotated[
     list[str] | None,
@@ -55,7 +83,12 @@ ExistingStore = Annotated[
 ]
 DataRoot = Annotated[
     Path | None,
-    typer.Option("--data-root", help="Folder of the data sets.", envvar="ORCHESTRATOR_DATA"),
+    typer.Option(
+        "--data-root",
+        help="Folder of the data sets.",
+        envvar="ORCHESTRATOR_DATA",
+        callback=no_address,
+    ),
 ]
 Address = Annotated[
     str | None,
@@ -84,11 +117,18 @@ Probe = Annotated[
 ]
 WorkingDir = Annotated[
     Path | None,
-    typer.Option(help="Folder with plug-ins to send to the workers of a cluster.", exists=True),
+    typer.Option(
+        help="Folder with plug-ins to send to the workers of a cluster.",
+        callback=_existing,
+    ),
 ]
 JsonEvents = Annotated[
     Path | None,
-    typer.Option("--json-events", help="Append what happens to this file, one JSON object a line."),
+    typer.Option(
+        "--json-events",
+        help="Append what happens to this file, one JSON object a line.",
+        callback=no_address,
+    ),
 ]
 Strict = Annotated[
     bool, typer.Option("--strict", help="Refuse a cluster that runs code for anybody who asks.")
@@ -114,6 +154,11 @@ DataSettings = Annotated[
     typer.Option("--set", help="name=value, a parameter of the data set; may be repeated."),
 ]
 PlotPath = Annotated[
-    Path | None, typer.Option("--plot", help="Write ⟨δ_k⟩(z_k) as an interactive figure (HTML).")
+    Path | None,
+    typer.Option(
+        "--plot",
+        help="Write ⟨δ_k⟩(z_k) as an interactive figure (HTML).",
+        callback=no_address,
+    ),
 ]
 RESULTS = Path("results")

@@ -50,6 +50,25 @@ def warn_of_damage(store: Store) -> None:
         typer.echo(f"warning: {file}", err=True)
 
 
+@contextmanager
+def reading(root: Path, *, is_told_otherwise: bool = False) -> Iterator[Store]:
+    """A store that is only read. Whatever becomes of the block, what is damaged there is told.
+
+    Args:
+        is_told_otherwise: the block tells it itself, unless it fails.
+    """
+    from storage import Store
+
+    store = Store(root, read_only=True)
+    try:
+        yield store
+    except BaseException:
+        warn_of_damage(store)
+        raise
+    if not is_told_otherwise:
+        warn_of_damage(store)
+
+
 def show_report(asked: AskedStudy, store: Store, chosen: ReportFormat) -> None:
     """The tables of a study on standard output.
 
@@ -97,4 +116,4 @@ def write_report_files(asked: AskedStudy, store: Store) -> tuple[Path, Path]:
     """Markdown and the page, in the store."""
     from storage.reporting.publish import write_reports
 
-    return write_reports(store, asked.report(store))
+    return write_reports(store, asked.report(store), asked.page)

@@ -14,16 +14,18 @@ from orchestrator.cli.options import (
     DataRoot,
     ExistingStore,
     Overrides,
+    Smoke,
     StoreRoot,
     StudyName,
     checked_store,
+    no_address,
 )
 from orchestrator.cli.output import (
     ReportFormat,
     one_line_errors,
+    reading,
     show,
     show_report,
-    warn_of_damage,
     watch_report,
     write_report_files,
 )
@@ -61,7 +63,10 @@ def report(
     ] = False,
     figures: Annotated[
         Path | None,
-        typer.Option(help="Write every figure to this folder; the extra `static` is needed."),
+        typer.Option(
+            help="Write every figure to this folder; the extra `static` is needed.",
+            callback=no_address,
+        ),
     ] = None,
     image: Annotated[
         ImageFormat, typer.Option("--image", help="Form of the figures.")
@@ -69,11 +74,12 @@ def report(
     watch: Annotated[
         bool, typer.Option("--watch", help="Show the tables anew as cells end, until all have.")
     ] = False,
+    smoke: Smoke = False,
 ) -> None:
     """Write a study's tables: mean ± SEM, with marks for all that is missing or doubtful.
 
     A file is drawn as it stands now, with its overrides, launched or not; a name as it was last
-    launched.
+    launched, and NAME@1 as its version 1 was, counted from 0.
     """
     from orchestrator.inspection.asked import AskedError, AskedStudy, asked_study
     from orchestrator.source import StudyError
@@ -83,13 +89,15 @@ def report(
     from trainables.datasets import default_data_root
 
     def ask(results: Store) -> AskedStudy:
-        return asked_study(study, overrides or (), results, data_root or default_data_root())
+        root = data_root or default_data_root()
+        return asked_study(study, overrides or (), results, root, smoke=smoke)
 
-    with one_line_errors(AskedError, StudyError, StudyNotFoundError, ImageError):
-        if watch:
+    if watch:
+        with one_line_errors(AskedError, StudyError, StudyNotFoundError):
             watch_report(ask, store)
-            return
-        results = Store(store, read_only=True)
+        return
+    kinds = (AskedError, StudyError, StudyNotFoundError, ImageError)
+    with reading(store, is_told_otherwise=True) as results, one_line_errors(*kinds):
         asked = ask(results)
         if figures:
             paths = write_figures(results, asked.report(results), figures, image.value)
@@ -112,7 +120,8 @@ def sql(
     as_csv: Annotated[bool, typer.Option("--csv", help="Short for --format csv.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,
     parquet: Annotated[
-        Path | None, typer.Option(help="Write the answer to this Parquet file instead.")
+        Path | None,
+        typer.Option(help="Write the answer to this Parquet file instead.", callback=no_address),
     ] = None,
     timeout: Annotated[float, typer.Option(help="Seconds until the query is ended.")] = 60.0,
     schema: Annotated[
@@ -120,7 +129,6 @@ def sql(
     ] = False,
 ) -> None:
     """Ask the store in SQL: read-only, without access to files or the network."""
-    from storage import Store
     from storage import query as queries
 
     if schema or query is None:
@@ -135,11 +143,9 @@ def sql(
         AnswerFormat.JSON: queries.to_json,
         AnswerFormat.MARKDOWN: queries.to_markdown,
     }
-    with one_line_errors(queries.QueryError):
-        opened = Store(store, read_only=True)
+    with reading(store) as opened, one_line_errors(queries.QueryError):
         answer = queries.run_query(opened, query, timeout_seconds=timeout)
         if parquet:
             queries.write_parquet(answer, parquet)
         else:
             show([writers[chosen](answer).rstrip("\n")])
-        warn_of_damage(opened)

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.app import BAD_INPUT, DAMAGED, INCOMPLETE, app
-from orchestrator.cli.options import RESULTS, DataRoot, Overrides, StoreRoot, StudyName
-from orchestrator.cli.output import one_line_errors, show, warn_of_damage
+from orchestrator.cli.options import RESULTS, DataRoot, Overrides, StoreRoot, StudyName, no_address
+from orchestrator.cli.output import one_line_errors, reading, show
 
 
 @app.command(epilog="Example: orchestrator why 3f2a91c0 --full")
@@ -31,25 +31,27 @@ def why(
     from orchestrator.inspection.why import explain
     from orchestrator.inspection.why_lines import why_lines
     from orchestrator.provenance import code_version
-    from storage import Store
     from trainables.datasets import default_data_root
 
-    with one_line_errors(KeyPrefixError):
-        results = Store(store, read_only=True)
-        found = find_key(results, key)
-    expectations = Expectations(data_root or default_data_root(), code_version().edited)
     at = "" if store == RESULTS else f" --store {store}"
-    show(why_lines(explain(results, found, expectations), full=full, at=at))
-    warn_of_damage(results)
+    with reading(store) as results, one_line_errors(KeyPrefixError):
+        found = find_key(results, key)
+        expectations = Expectations(data_root or default_data_root(), code_version().edited)
+        show(why_lines(explain(results, found, expectations), full=full, at=at))
 
 
 @app.command(epilog="Example: orchestrator diff quickstart@0 quickstart@1")
 def diff(
     first: Annotated[
         str,
-        typer.Argument(metavar="A", help="First digits of a key, a study, or a store."),
+        typer.Argument(
+            metavar="A", help="First digits of a key, a study, or a store.", callback=no_address
+        ),
     ],
-    second: Annotated[str, typer.Argument(metavar="B", help="Another one of the same kind.")],
+    second: Annotated[
+        str,
+        typer.Argument(metavar="B", help="Another one of the same kind.", callback=no_address),
+    ],
     store: StoreRoot = RESULTS,
     data_root: DataRoot = None,
 ) -> None:
@@ -65,13 +67,10 @@ def diff(
     from orchestrator.inspection.keys import KeyPrefixError
     from orchestrator.inspection.sides import SideError
     from orchestrator.source import StudyError
-    from storage import Store
     from trainables.datasets import default_data_root
 
-    with one_line_errors(SideError, KeyPrefixError, StudyError):
-        results = Store(store, read_only=True)
+    with reading(store) as results, one_line_errors(SideError, KeyPrefixError, StudyError):
         show(compare(first, second, results, data_root or default_data_root()))
-    warn_of_damage(results)
 
 
 @app.command(epilog="Example: orchestrator replay 3f2a91c0 --epochs 1")
@@ -95,20 +94,18 @@ def replay(
     from orchestrator.inspection.replay import ReplayError, find_original, replay_lines
     from orchestrator.inspection.replay import replay as train_again
     from orchestrator.provenance import code_version
-    from storage import Store
     from storage.decisions import land_decisions
     from storage.durable import LandingError
     from trainables.datasets import DatasetError, default_data_root
     from trainables.registry import ComponentError
 
-    with one_line_errors(ReplayError, ComponentError, DatasetError, LandingError):
-        results = Store(store, read_only=True)
+    kinds = (ReplayError, ComponentError, DatasetError, LandingError)
+    with reading(store) as results, one_line_errors(*kinds):
         original = find_original(results, key)
         edited = code_version().edited
         found = train_again(results, original, data_root or default_data_root(), edited, epochs)
         if decisions := found.decisions():
             land_decisions(store, decisions)
-    warn_of_damage(results)
     show(replay_lines(found))
     if not found.is_equal:
         raise typer.Exit(DAMAGED if found.is_refuted else INCOMPLETE)
@@ -135,7 +132,6 @@ def redo(
     from orchestrator.inspection.redo import WhereError, answers, matching
     from orchestrator.inspection.redo import redo as decide
     from orchestrator.source import StudyError
-    from storage import Store
     from storage.decisions import land_decisions
     from storage.durable import LandingError
     from storage.reporting.report import StudyNotFoundError
@@ -144,8 +140,8 @@ def redo(
     if not where and not everything:
         typer.echo("error: --where field=value says which cells, --all that it is all", err=True)
         raise typer.Exit(BAD_INPUT)
-    with one_line_errors(AskedError, StudyError, StudyNotFoundError, WhereError, LandingError):
-        results = Store(store, read_only=True)
+    kinds = (AskedError, StudyError, StudyNotFoundError, WhereError, LandingError)
+    with reading(store) as results, one_line_errors(*kinds):
         asked = asked_study(study, overrides or (), results, data_root or default_data_root())
         found = answers(matching(asked.record, where or ()), results.known)
         if not found:
@@ -153,6 +149,5 @@ def redo(
         land_decisions(store, list(decide(found, why or "asked for")))
     words = ["orchestrator", "launch", asked.record.source_path, *asked.record.overrides]
     at = [] if store == RESULTS else ["--store", str(store)]
-    warn_of_damage(results)
     show([f"{len(found)} results are to be made anew; they stay in the history"])
     show([f"next: {shlex.join([*words, *at])}"])

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.app import BAD_INPUT, DAMAGED, app
-from orchestrator.cli.options import RESULTS, ExistingStore, StoreRoot
-from orchestrator.cli.output import one_line_errors, show, warn_of_damage
+from orchestrator.cli.options import RESULTS, ExistingStore, StoreRoot, no_address
+from orchestrator.cli.output import one_line_errors, reading, show, warn_of_damage
 from orchestrator.union_lines import conflict_lines, merge_lines
 
 
@@ -53,7 +53,9 @@ def compact_store(store: ExistingStore = RESULTS) -> None:
 
 @app.command(epilog="Example: orchestrator merge ../other/results --store results")
 def merge(
-    others: Annotated[list[Path], typer.Argument(help="Stores, or bundles of `export`.")],
+    others: Annotated[
+        list[Path], typer.Argument(help="Stores, or bundles of `export`.", callback=no_address)
+    ],
     store: StoreRoot = RESULTS,
 ) -> None:
     """Take over the results of other stores; exit code 4 if something was kept apart or refused.
@@ -64,13 +66,15 @@ def merge(
     from functools import partial
 
     from orchestrator.cell import key_of
+    from orchestrator.foreign import config_problem
     from storage.durable import LandingError
     from storage.merging import BundleError
     from storage.merging import merge as merge_stores
     from trainables import catalog
 
     with one_line_errors(BundleError, LandingError):
-        done = merge_stores(store, others, partial(key_of, catalog=catalog))
+        known = partial(key_of, catalog=catalog)
+        done = merge_stores(store, others, known, config_problem=config_problem)
     show(merge_lines(done))
     if not done.is_clean:
         raise typer.Exit(DAMAGED)
@@ -78,7 +82,8 @@ def merge(
 
 @app.command(epilog="Example: orchestrator export bundle --store results")
 def export(
-    target: Annotated[Path, typer.Argument(help="New folder.")], store: ExistingStore = RESULTS
+    target: Annotated[Path, typer.Argument(help="New folder.", callback=no_address)],
+    store: ExistingStore = RESULTS,
 ) -> None:
     """Write a bundle to share: Parquet files, the studies' texts, and a manifest of digests.
 
@@ -101,15 +106,10 @@ def logs(
     store: ExistingStore = RESULTS,
 ) -> None:
     """Show every failed try of a cell with its trace."""
-    from storage import Store
-
     fields = "key, error_class, host, started_at, coalesce(error_trace, error_message)"
-    opened = Store(store, read_only=True)
-    rows = opened.rows(
-        f"select {fields} from failures where starts_with(key, $1) order by started_at",
-        [key.lower()],
-    )
-    warn_of_damage(opened)
+    query = f"select {fields} from failures where starts_with(key, $1) order by started_at"
+    with reading(store) as opened:
+        rows = opened.rows(query, [key.lower()])
     if not rows:
         show([f"no failed try of a cell whose key begins with {key}"])
         raise typer.Exit(BAD_INPUT)

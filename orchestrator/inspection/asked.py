@@ -1,16 +1,21 @@
 """What a user means by a study: a file as it stands now, or the name of one that was launched.
 
 A file is drawn from its own text, with its overrides, against the store; a name from the record of
-its last launch. Where both are there and differ, that is said.
+its last launch, and `NAME@1` from version 1 of it, counted from 0. Where a file and the last launch
+differ, that is said.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from orchestrator.expectations import Expectations
+from orchestrator.inspection.since_launch import launch_words, since_launch
 from orchestrator.opened import open_study, plan_study
 from orchestrator.provenance import code_version
 from orchestrator.recording import pick_records, study_record
@@ -19,6 +24,9 @@ from storage.reporting.report import Report, StudyNotFoundError, draw_report
 from storage.store import Store
 
 SUFFIXES = (".yaml", ".yml")
+NUMBERED = re.compile(r"(?P<name>.+)@(?P<number>\d+)")
+"""A name and the number of a version, or of an edition."""
+
 NOT_LAUNCHED = ""
 """Launch of a record that was made to look at results, not by a launch."""
 
@@ -33,12 +41,15 @@ class AskedStudy:
 
     Args:
         base: folder from which its published tables are found.
+        page: name of its files in the store, so that another question than that of the last launch
+            does not replace the launch's page.
         remarks: in what its file and its last launch differ.
     """
 
     record: StudyRecord
     picks: tuple[PickRecord, ...]
     base: Path
+    page: str
     remarks: tuple[str, ...] = ()
 
     def report(self, store: Store) -> Report:
@@ -57,21 +68,37 @@ def asked_study(
     """The study that `given` names.
 
     Raises:
-        AskedError: a launched study is given overrides.
+        AskedError: a launched study is given overrides, or has no such version.
         StudyError: the file, or an override of it, is wrong.
         StudyNotFoundError: the store has no study of that name.
     """
     if is_file(given):
         return _from_file(Path(given), overrides, store, data_root, smoke=smoke)
-    record = store.study(given)
-    if record is None:
-        raise StudyNotFoundError(given, store.studies())
+    numbered = NUMBERED.fullmatch(given)
+    name, version = (numbered["name"], int(numbered["number"])) if numbered else (given, None)
+    if name not in store.studies():
+        raise StudyNotFoundError(name, store.studies())
+    launched = launched_study(name, store, version)
+    record = launched.record
     if overrides:
         raise AskedError(
             f"{' '.join(overrides)}: a launched study is shown as it was launched; "
             f"changes go with its file, {record.source_path}"
         )
-    return AskedStudy(record, store.picks(given), Path(record.source_path).parent)
+    if version is not None:
+        is_newest = version == store.study_versions(name)[-1].version
+        words = f"version {version}, judged by {launch_words(record)}"
+        return replace(launched, remarks=(words,), page=name if is_newest else given)
+    return replace(launched, remarks=tuple(since_launch(record, store, data_root)))
+
+
+def launched_study(name: str, store: Store, version: int | None = None) -> AskedStudy:
+    """A study as it was last recorded, or one version of it. Raises AskedError."""
+    record = store.study(name, version)
+    if record is None:
+        known = ", ".join(str(one.version) for one in store.study_versions(name))
+        raise AskedError(f"study {name} has no version {version}: it has {known or 'none'}")
+    return AskedStudy(record, store.picks(name), Path(record.source_path).parent, name)
 
 
 def _from_file(
@@ -82,7 +109,17 @@ def _from_file(
     found = plan_study(opened, store, Expectations(data_root, code.edited))
     record = study_record(opened, found.plan.planned, NOT_LAUNCHED, code)
     picks = tuple(pick_records(opened.study, found.picks))
-    return AskedStudy(record, picks, path.parent, tuple(_differences(record, store)))
+    remarks = tuple(_differences(record, store))
+    is_launched_so = not remarks or store.study(record.name) is None
+    page = record.name if is_launched_so else f"{record.name}.{_question_digits(record)}"
+    return AskedStudy(record, picks, path.parent, page, remarks)
+
+
+def _question_digits(record: StudyRecord) -> str:
+    """Digits that are the same for the same text, overrides and cells, and hardly for others."""
+    keys = [cell.key for cell in record.planned]
+    question = json.dumps([record.source_text, record.overrides, keys])
+    return hashlib.sha256(question.encode()).hexdigest()[:8]
 
 
 def _differences(here: StudyRecord, store: Store) -> Iterator[str]:

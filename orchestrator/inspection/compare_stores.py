@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from orchestrator.inspection.asked import launched_study
 from orchestrator.inspection.changes import Change, changes, code_changes, recorded
 from orchestrator.inspection.compare_studies import StudyDifference, compare_studies
-from orchestrator.inspection.sides import StoreSide, StudySide, launched_study
+from orchestrator.inspection.sides import StoreSide, StudySide
 from storage.schema import METRICS
 from storage.standing import flat
 from storage.store import Store

@@ -7,7 +7,9 @@ its identity; the stored configuration says which values the defaults had then.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields
+from typing import Any
 
 from orchestrator.cell import Cell, StudyCell, make_cell
 from orchestrator.expectations import Expectations
@@ -53,10 +55,10 @@ def present(
         config: its configuration as stored.
         identity: its identity as stored, if it is.
     """
-    try:
-        written = TrainingConfig.from_dict(json.loads(config))
-    except (TypeError, KeyError, ValueError) as error:
-        return Present(identity=identity, problem=f"{UNREADABLE}: {_line(error)}")
+    stored_fields = json.loads(config)
+    if problem := _shape_problem(stored_fields):
+        return Present(identity=identity, problem=f"{UNREADABLE}: {problem}")
+    written = TrainingConfig.from_dict(stored_fields)
     try:
         stored = make_cell(written, catalog)
         if identity is None and stored.key != key:
@@ -68,6 +70,27 @@ def present(
     return Present(planned, identity or stored.identity, stored.key)
 
 
+def _shape_problem(config: Mapping[str, Any]) -> str | None:
+    """Why a configuration cannot be that of a run of today; None if it can."""
+    known = {item.name: item for item in fields(TrainingConfig)}
+    if unknown := sorted(config.keys() - known.keys()):
+        return f"it has the field '{unknown[0]}', which no run has today"
+    for name, item in known.items():
+        if name not in config:
+            if item.default is MISSING:
+                return f"it lacks the field '{name}'"
+        elif name in catalog.REGISTRIES and not _is_choice(config[name], item.default):
+            return f"its field '{name}' does not say what is chosen"
+    return None
+
+
+def _is_choice(value: Any, default: object) -> bool:
+    """Whether a value names a component, or each of a list does where the field is a list."""
+    if isinstance(default, tuple):
+        return isinstance(value, list) and all(_is_choice(one, None) for one in value)
+    return isinstance(value, Mapping) and isinstance(value.get("name"), str)
+
+
 def _line(error: Exception) -> str:
     """One line. Our own errors need no name of their kind."""
     text = " ".join(str(error).split())
@@ -76,8 +99,8 @@ def _line(error: Exception) -> str:
 
 def _of_today(identity: str) -> Cell:
     """The cell that an identity names, with the defaults and the revisions of today."""
-    fields = {name: value for name, value in json.loads(identity).items() if name != REVISIONS}
-    return make_cell(catalog.resolve(TrainingConfig.from_dict(fields)), catalog)
+    written = {name: value for name, value in json.loads(identity).items() if name != REVISIONS}
+    return make_cell(catalog.resolve(TrainingConfig.from_dict(written)), catalog)
 
 
 def _alone(cell: Cell) -> StudyCell:

@@ -11,14 +11,20 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.inspection.asked import AskedStudy, asked_study, is_file
+from orchestrator.inspection.asked import (
+    NUMBERED,
+    AskedError,
+    AskedStudy,
+    asked_study,
+    is_file,
+    launched_study,
+)
 from orchestrator.inspection.keys import find_key, keys_of
 from storage.layout import ATTEMPTS, SEGMENTS, STUDIES
 from storage.store import Store
 
 FEWEST_DIGITS = 6
 _KEY = re.compile(rf"[0-9a-f]{{{FEWEST_DIGITS},64}}", re.IGNORECASE)
-_NUMBERED = re.compile(r"(?P<name>.+)@(?P<number>\d+)")
 
 
 class SideError(Exception):
@@ -59,16 +65,19 @@ def find_side(given: str, store: Store, data_root: Path) -> Side:
     """What `given` names.
 
     Raises:
-        SideError: nothing that can be compared.
+        SideError: nothing that can be compared, or an unknown version of a study.
         KeyPrefixError: several cells.
         StudyError: a study file is wrong.
     """
     if is_file(given) and not Path(given).is_dir():
         return StudySide(given, asked_study(given, (), store, data_root), store)
-    numbered = _NUMBERED.fullmatch(given)
+    numbered = NUMBERED.fullmatch(given)
     name, number = (numbered["name"], int(numbered["number"])) if numbered else (given, None)
     if name in store.studies():
-        return StudySide(given, launched_study(name, store, number), store)
+        try:
+            return StudySide(given, launched_study(name, store, number), store)
+        except AskedError as error:
+            raise SideError(str(error)) from None
     if _KEY.fullmatch(name) and keys_of(store, name):
         return CellSide(given, find_key(store, name), number)
     if _is_store(Path(given)):
@@ -78,15 +87,6 @@ def find_side(given: str, store: Store, data_root: Path) -> Side:
         f"'{given}' is no study of {store.root} (it has {known}), no beginning of a key of "
         f"{FEWEST_DIGITS} digits or more, and no store"
     )
-
-
-def launched_study(name: str, store: Store, version: int | None = None) -> AskedStudy:
-    """A study as it was last recorded, or one version of it. Raises SideError."""
-    record = store.study(name, version)
-    if record is None:
-        known = ", ".join(str(one.version) for one in store.study_versions(name))
-        raise SideError(f"study {name} has no version {version}: it has {known or 'none'}")
-    return AskedStudy(record, store.picks(name), Path(record.source_path).parent)
 
 
 def _is_store(path: Path) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import combinations
+from math import floor, log10
 from statistics import median, stdev
 
 from storage.reporting.selection import METRIC_FACTS, picked_metric, selection_words
@@ -108,8 +109,15 @@ def _power_words(table: Table) -> Iterator[str]:
         least = smallest_detectable(median(spreads), n, table.spec.alpha)
         yield (
             f"At n = {n} and the median spread of the differences here, such a test (before the "
-            f"correction) finds a difference of {least:.2g}{table.facts.unit} four times in five."
+            f"correction) finds a difference of {_difference(least, table)} four times in five."
         )
+
+
+def _difference(size: float, table: Table) -> str:
+    """Two digits of a difference or more, never an exponent; per cents differ by points."""
+    decimals = max(0, 1 - floor(log10(size))) if size > 0 else 0
+    points = " points" if table.facts.unit == "%" else ""
+    return f"{size:.{decimals}f}{points}"
 
 
 def _pick_words(table: Table) -> Iterator[str]:

@@ -13,16 +13,17 @@ from storage.store import Store
 REPORTS = "reports"
 
 
-def write_reports(store: Store, report: Report) -> tuple[Path, Path]:
-    """Write `reports/STUDY.md` and `reports/STUDY.html`; returns both paths.
+def write_reports(store: Store, report: Report, name: str) -> tuple[Path, Path]:
+    """Write `reports/NAME.md` and `reports/NAME.html`; returns both paths.
 
     Args:
         store: the open store that the report was drawn from.
+        name: of both files.
 
     Raises LandingError if the files cannot be written.
     """
     folder = store.root / REPORTS
-    text, page = folder / f"{report.study}.md", folder / f"{report.study}.html"
+    text, page = folder / f"{name}.md", folder / f"{name}.html"
     replace(text, markdown.render(report).encode())
     replace(page, build_page(store, report).encode())
     return text, page

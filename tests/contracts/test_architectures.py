@@ -10,18 +10,28 @@ import torch
 from trainables.architectures import ARCHITECTURES
 from trainables.config import Choice
 
-NEEDED = {"mlp": {"hidden": (32, 16)}}
+NEEDED = {
+    "mlp": {"hidden": (32, 16)},
+    "resnet50": {"stem": "small"},
+    "timm": {"model": "resnet10t"},
+}
 """Parameters of those that cannot be had without any."""
 
 QUICK = {"mlp", "mlp1024", "resnet20", "resnet18", "googlenet_bn"}
 """Those that take little time; the others run with the slow tests."""
 
+SAME_CODE = {"wide_resnet101_2", "wrn28_10", "preact_resnet34", "resnet44", "resnet110"}
+"""Larger forms of a network that is tried as well: `make extensive`."""
+
+
+def marks(name: str) -> list[pytest.MarkDecorator]:
+    if name in SAME_CODE:
+        return [pytest.mark.extensive]
+    return [] if name in QUICK else [pytest.mark.slow]
+
+
 CHOICES = [
-    pytest.param(
-        Choice.of(name, NEEDED.get(name, {})),
-        marks=[] if name in QUICK else [pytest.mark.slow],
-        id=name,
-    )
+    pytest.param(Choice.of(name, NEEDED.get(name, {})), marks=marks(name), id=name)
     for name in ARCHITECTURES.names()
 ]
 

@@ -159,7 +159,7 @@ _edit("normalization", "fixed", engine.Preprocessing.of.__func__, "* 255", "* 25
 _edit(
     "architecture",
     "resnet20",
-    initialization._set_tensors,
+    initialization._set_normal,
     "generator=generator)",
     "mode='fan_out', generator=generator)",
 )

@@ -20,6 +20,9 @@ SWAPPED = [[0.6 if j == k else (0.4 if j == k ^ 1 else 0.0) for j in range(10)] 
 
 NEEDED: dict[tuple[str, str], dict[str, Any]] = {
     ("architecture", "mlp"): {"hidden": [12, 8]},
+    ("architecture", "resnet50"): {"stem": "imagenet"},
+    ("architecture", "timm"): {"model": "resnet10t"},
+    ("architecture", "vit_tiny"): {"depth": 2},
     ("augmentation", "random_crop"): {"size": 8},
     ("augmentation", "rotation"): {"degrees": 15.0},
     ("dataset", "folder"): {"path": "pictures", "num_classes": 3, "size": 16},
@@ -37,6 +40,8 @@ NEEDED: dict[tuple[str, str], dict[str, Any]] = {
 
 CHANGES: dict[tuple[str, str], tuple[dict[str, Any], ...]] = {
     ("architecture", "hidden"): ({"hidden": [12]},),
+    ("architecture", "depth"): ({"depth": 1},),
+    ("architecture", "patch"): ({"patch": 8},),
     ("dataset", "like"): ({"like": "fashion-mnist"}, {"like": "cifar100"}),
     ("dataset", "mean"): ({"mean": [0.5, 0.5, 0.5]},),
     ("dataset", "std"): ({"std": [0.25, 0.25, 0.25]},),
@@ -62,6 +67,7 @@ CHANGES: dict[tuple[str, str], tuple[dict[str, Any], ...]] = {
 """(kind, parameter) → what is given in turn, where the type does not tell a good other value."""
 
 LEFT_OUT = {
+    ("timm", "model"): "its numbers are those of another library",
     ("resnet50", "weights"): "the weights of ImageNet are a download",
     ("parquet", "num_classes"): "stands in place of `like`",
     ("parquet", "image_shape"): "stands in place of `like`",
@@ -96,6 +102,8 @@ def _changes(
 
 def _others(annotation: Any, usual: Any) -> list[Any]:
     """Other values of a plain type: each other word, the other truth, half of a number."""
+    if type(None) in (parts := get_args(annotation)) and get_origin(parts[0]) is Literal:
+        annotation = parts[0]
     if get_origin(annotation) is Literal:
         return [option for option in get_args(annotation) if option != usual]
     if annotation == bool | None:

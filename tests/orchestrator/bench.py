@@ -47,11 +47,13 @@ class Bench:
         folder: current folder; plug-ins and studies lie there.
         store: root of the store.
         edited: modules of the project that count as edited.
+        is_smoke: launch studies in their smoke form.
     """
 
     folder: Path
     store: Path
     edited: frozenset[str] = frozenset()
+    is_smoke: bool = False
 
     def write(self, text: str, name: str = "tiny.yaml") -> Path:
         """A file in the folder."""
@@ -74,7 +76,7 @@ class Bench:
     def planned(self, study: Path, *overrides: str) -> PlannedStudy:
         """The study against the store, in a new process."""
         self.fresh()
-        opened = open_study(study, overrides)
+        opened = open_study(study, overrides, smoke=self.is_smoke)
         return plan_study(opened, Store(self.store), Expectations(self.folder, self.edited))
 
     def plan(self, study: Path, *overrides: str) -> Plan:
@@ -108,7 +110,7 @@ class Bench:
         return found.plan
 
     def _record(self, study: Path, overrides: tuple[str, ...], found: PlannedStudy) -> None:
-        opened = open_study(study, overrides)
+        opened = open_study(study, overrides, smoke=self.is_smoke)
         record = study_record(opened, found.plan.planned, "launch", CODE)
         land_study(self.store, record)
         land_picks(self.store, record.name, pick_records(opened.study, found.picks))

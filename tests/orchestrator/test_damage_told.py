@@ -46,6 +46,28 @@ def test_a_reader_tells_damage_and_moves_nothing(damaged: Path, words: tuple[str
     assert CliRunner().invoke(app, ["verify", "--store", store]).exit_code == 4
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("plan", "absent.yaml"),
+        ("status", "absent"),
+        ("report", "absent"),
+        ("report", "absent.yaml"),
+        ("sql", "select nothing from cells"),
+        ("why", "0123456789"),
+        ("diff", "absent", "nobody"),
+        ("replay", "0123456789"),
+        ("redo", "absent", "--all"),
+    ],
+    ids=" ".join,
+)
+def test_a_reader_that_fails_tells_damage_as_well(damaged: Path, words: tuple[str, ...]) -> None:
+    found = CliRunner().invoke(app, [*words, "--store", str(damaged.parents[1])])
+    assert found.exit_code == 2, found.output
+    assert found.output.count("error: ") == 1
+    assert found.output.count(damaged.name) == 1
+
+
 def test_a_merge_tells_what_is_damaged_in_the_store_that_grows(damaged: Path) -> None:
     other = damaged.parents[2] / "other"
     land_attempt(other, attempt_of(2))

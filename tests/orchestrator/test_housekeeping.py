@@ -25,7 +25,7 @@ def test_many_files_are_gathered_while_the_run_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(housekeeping, "MANY_FILES", 3)
-    with kept_tidy(tmp_path, look_seconds=0.01):
+    with kept_tidy(tmp_path, print, look_seconds=0.01):
         for index in range(3):
             land_attempt(tmp_path, attempt_of(index))
         deadline = time.monotonic() + 30
@@ -47,7 +47,7 @@ def test_what_fails_meanwhile_is_left_to_the_end(
     monkeypatch.setattr(housekeeping, "MANY_FILES", 1)
     monkeypatch.setattr(housekeeping, "compact", fail)
     land_attempt(tmp_path, attempt_of(0))
-    with kept_tidy(tmp_path, look_seconds=0.001):
+    with kept_tidy(tmp_path, print, look_seconds=0.001):
         time.sleep(0.05)
     with pytest.raises(OSError, match="broken"):
         tidy_up(tmp_path, print)
@@ -68,3 +68,19 @@ def test_a_full_disk_puts_it_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert files_in(tmp_path / ATTEMPTS) == []
     assert files_in(tmp_path / SEGMENTS)
     assert len(told) == 1
+
+
+def test_what_is_set_aside_meanwhile_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(housekeeping, "MANY_FILES", 2)
+    land_attempt(tmp_path, attempt_of(0))
+    (tmp_path / ATTEMPTS / f"{'a' * 64}.parquet").write_bytes(b"garbage")
+    told: list[str] = []
+    with kept_tidy(tmp_path, told.append, look_seconds=0.01):
+        deadline = time.monotonic() + 30
+        while files_in(tmp_path / ATTEMPTS) and time.monotonic() < deadline:
+            time.sleep(0.01)
+    (line,) = told
+    assert line.startswith("damaged: ")
+    assert f"{'a' * 64}.parquet" in line

@@ -16,6 +16,7 @@ from orchestrator.cell import make_cell
 from orchestrator.trial import (
     HANG_EXIT_CODE,
     INTERRUPTED,
+    UNCLEAN_EXIT_CODE,
     Ended,
     Listener,
     checkpoint_path,
@@ -311,3 +312,24 @@ def test_a_hanging_cell_ends_its_process_and_is_noted(
     assert ended.returncode == HANG_EXIT_CODE
     rows = Store(settings.store).rows("select key, error_class from failures")
     assert rows == [(given.key, "hang")]
+
+
+def test_a_worker_that_cannot_be_cleaned_ends_before_its_cells(
+    settings: LaunchSettings, tmp_path: Path
+) -> None:
+    """Whoever started it tries the cells again, in a new process."""
+    script = tmp_path / "unclean.py"
+    script.write_text(
+        "import json, sys\n"
+        "from orchestrator.trial import run_trial\n"
+        "from trainables import process\n"
+        "from trainables.process_state import ProcessState\n"
+        "process.return_to_clean_state()\n"
+        "ProcessState.restore = lambda self: ('what cannot be undone',)\n"
+        "settings, task = (json.loads(text) for text in sys.argv[1:])\n"
+        "run_trial({'settings': settings, 'tasks': [task]})\n"
+    )
+    arguments = [json.dumps(asdict(given)) for given in (settings, task())]
+    ended = subprocess.run([sys.executable, str(script), *arguments], timeout=60, check=False)
+    assert ended.returncode == UNCLEAN_EXIT_CODE
+    assert Store(settings.store).rows("select count(*) from attempts") == [(0,)]

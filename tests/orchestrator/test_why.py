@@ -14,11 +14,12 @@ from typer.testing import CliRunner
 from orchestrator.cli import app
 from orchestrator.expectations import Expectations, sources_text
 from orchestrator.inspection.keys import KeyPrefixError, find_key
+from orchestrator.inspection.present import present
 from orchestrator.inspection.why import Sameness, Why, explain
 from orchestrator.inspection.why_lines import why_lines
 from storage.decisions import Decision, land_decisions
 from storage.reporting.spec import TableSpec
-from storage.standing import Standing
+from storage.standing import Known, Standing
 from trainables.datasets.content import data_digests
 
 BEFORE, AFTER = "a" * 64, "b" * 64
@@ -229,6 +230,23 @@ def test_a_plug_in_that_cannot_be_imported_is_no_traceback(
     assert "standing  not importable here: " in found
     assert words in found
     assert "lost_plug_in.losses\n" in found
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"colour": "red"}, "it has the field 'colour', which no run has today"),
+        ({"architecture": None}, "it lacks the field 'architecture'"),
+        ({"loss": "ce"}, "its field 'loss' does not say what is chosen"),
+        ({"noise": {"rate": 0.5}}, "its field 'noise' does not say what is chosen"),
+        ({"augmentation": "flip"}, "its field 'augmentation' does not say what is chosen"),
+    ],
+)
+def test_an_unreadable_configuration_is_one_plain_sentence(shelf, changes, problem) -> None:
+    config = shelf.cell().config.to_dict() | changes
+    text = json.dumps({name: value for name, value in config.items() if value is not None})
+    found = present("0" * 64, text, None, Known(), Expectations(shelf.root, frozenset()))
+    assert found.problem == f"its configuration is none of today: {problem}"
 
 
 def test_a_configuration_of_another_time(shelf, told) -> None:

@@ -12,6 +12,7 @@ from storage import Store
 from storage.attempt import Attempt
 from storage.decisions import Decision, accepted, land_decisions, redone
 from storage.landing import land_attempt
+from tests.storage.conftest import attempt_of, failure_of
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
@@ -76,3 +77,24 @@ def test_a_result_to_be_run_anew_no_longer_counts_and_stays(
         assert store.rows(f"select count(*) from {view} where key = $1", [first.key]) == [(0,)]
     (result,) = store.known.results[first.key]
     assert result.redo == "why"
+
+
+def test_attempts_tell_which_results_are_superseded(root: Path) -> None:
+    old, new = attempt_of(0), attempt_of(0, run=1, edition=1, sources="{}")
+    put_aside, other = attempt_of(1), attempt_of(2)
+    for one in (old, put_aside, other, failure_of(3)):
+        land_attempt(root, one)
+    redo = [Decision("redo", one.key, one.attempt, "a bad node", NOW) for one in (old, put_aside)]
+    land_decisions(root, redo)
+    land_attempt(root, new)
+    query = "select attempt from attempts where superseded order by attempt"
+    assert Store(root).rows(query) == sorted([(old.attempt,), (put_aside.attempt,)])
+    assert Store(root).rows("select count(*) from attempts where not superseded") == [(3,)]
+
+
+def test_a_newer_edition_supersedes_without_a_decision(root: Path) -> None:
+    old, new = attempt_of(0), attempt_of(0, run=1, edition=1, train_data_sha256="b" * 64)
+    for one in (old, new):
+        land_attempt(root, one)
+    rows = Store(root).rows("select edition, superseded from attempts order by edition")
+    assert rows == [(0, True), (1, False)]

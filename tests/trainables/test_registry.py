@@ -280,3 +280,44 @@ def test_a_file_that_cannot_be_imported_is_one_line_that_says_where(
     assert words in str(broken.value)
     assert "\n" not in str(broken.value)
     assert broken.value.__cause__ is not None
+
+
+def test_a_plug_in_may_extend_a_built_in_component(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it inherits is written with the names of the built-in module, which it need not know."""
+    (tmp_path / "steeper_loss.py").write_text(
+        """
+from dataclasses import dataclass
+
+from trainables.losses import LOSSES
+from trainables.losses.gce import GeneralizedCrossEntropy
+
+
+@LOSSES.register("steeper")
+@dataclass(frozen=True)
+class Steeper(GeneralizedCrossEntropy):
+    steepness: float = 2.0
+
+
+@LOSSES.register("renamed")
+class Renamed(GeneralizedCrossEntropy):
+    pass
+
+
+@LOSSES.register("by_hand")
+class ByHand(GeneralizedCrossEntropy):
+    def __init__(self, steepness: "float" = 3.0) -> None:
+        super().__init__(q=0.5)
+"""
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    inherited = LOSSES.component("gce").parameters
+    steeper = LOSSES.component("steeper_loss:steeper").parameters
+    assert steeper["q"] == inherited["q"]
+    assert steeper["steepness"] == Parameter("steepness", float, 2.0, None)
+    assert LOSSES.component("steeper_loss:renamed").parameters == inherited
+    by_hand = LOSSES.component("steeper_loss:by_hand").parameters
+    assert by_hand["steepness"].default == 3.0
+    with pytest.raises(ParameterError, match="'q' must lie in"):
+        LOSSES.build(Choice.of("steeper_loss:steeper", q=7.0))

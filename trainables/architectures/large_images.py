@@ -13,15 +13,21 @@ if TYPE_CHECKING:
     from torch import Generator
     from torch.nn import Module
 
+SMALLEST = 64
+"""Side of the smallest images that take the stem of ImageNet unasked."""
+
 
 @ARCHITECTURES.register("resnet50")
 @dataclass(frozen=True)
 class ResNet50:
     """ResNet-50 with the stride in the 3 × 3 convolution.
 
-    25,557,032 parameters for 1000 classes.
+    25,557,032 parameters for 1000 classes; 23,520,842 and 23,705,252 for 10 and 100 classes with
+    the small stem.
 
     Args:
+        stem: `imagenet` (7 × 7 of stride 2 and pooling) or `small` (3 × 3, no pooling). Left out,
+            that of ImageNet, for images of at least 64 × 64 only: smaller ones need a choice.
         weights: `random` (Kaiming-normal, zero biases) or `imagenet`, torchvision's first weights
             with a new last layer; looked for in torch's hub folder (TORCH_HOME), else downloaded.
 
@@ -29,12 +35,24 @@ class ResNet50:
     """
 
     weights: Literal["random", "imagenet"] = "random"
+    stem: Literal["imagenet", "small"] | None = None
+
+    def require_shape(self, shape: tuple[int, int, int]) -> None:
+        """Raises ParameterError for small images without a choice of stem."""
+        if self.stem is None and min(shape[1:]) < SMALLEST:
+            raise ParameterError(
+                f"images of {shape[1]} × {shape[2]} need a choice: 'small', as for CIFAR, or "
+                "'imagenet', which leaves a thirty-second of their side",
+                key="stem",
+            )
 
     def __call__(
         self, shape: tuple[int, int, int], num_classes: int, generator: Generator
     ) -> Module:
         """The network on the CPU. Raises ParameterError if the weights cannot be had."""
-        network = _bottleneck_network("resnet50", shape, num_classes, generator)
+        self.require_shape(shape)
+        small = self.stem == "small"
+        network = _bottleneck_network("resnet50", shape, num_classes, generator, small=small)
         if self.weights == "imagenet":
             _load_imagenet(network, shape[0])
         return network
@@ -79,8 +97,14 @@ def googlenet_bn(shape: tuple[int, int, int], num_classes: int, generator: Gener
 
 
 def _bottleneck_network(
-    name: str, shape: tuple[int, int, int], num_classes: int, generator: Generator
+    name: str,
+    shape: tuple[int, int, int],
+    num_classes: int,
+    generator: Generator,
+    *,
+    small: bool = False,
 ) -> Module:
+    from torch import nn
     from torchvision.models import get_model
 
     from trainables.architectures.initialization import kaiming_normal
@@ -88,6 +112,9 @@ def _bottleneck_network(
     def make() -> Module:
         network = get_model(name, weights=None, num_classes=num_classes)
         network.conv1 = _first_convolution(shape[0])
+        if small:
+            network.conv1 = nn.Conv2d(shape[0], 64, kernel_size=3, padding=1, bias=False)
+            network.maxpool = nn.Identity()
         return cast("Module", network)
 
     return kaiming_normal(make, generator)

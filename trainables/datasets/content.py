@@ -41,12 +41,17 @@ class ContentDigests:
     test: str
 
 
-def data_digests(choice: Choice, data_root: Path) -> ContentDigests | None:
+def data_digests(
+    choice: Choice, data_root: Path, *, only_remembered: bool = False
+) -> ContentDigests | None:
     """Digests of a data set as `load_dataset` gives it for this choice; None if it is not all here.
 
     Downloads nothing. Built-in data sets that are whole files are not opened again while these
     files, and the code that reads them, are what they were; of images in files of their own only
     those are read again that changed.
+
+    Args:
+        only_remembered: decode nothing; None as well where the digests are not remembered.
 
     Raises:
         DatasetError: the files are here and are no sound data set.
@@ -62,6 +67,8 @@ def data_digests(choice: Choice, data_root: Path) -> ContentDigests | None:
         origin = _origin(dataset, presence.found, states)
         if origin and (known := _remembered(note.read(), origin)):
             return known
+        if only_remembered:
+            return None
         _, arrays = load_dataset(choice, data_root)
         digests = ContentDigests(
             split_sha256(arrays.train_images, arrays.train_labels, data_root=data_root),

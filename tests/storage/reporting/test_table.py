@@ -405,3 +405,16 @@ def test_a_pick_on_test_data_is_known_by_its_metric(sweep, make_pick):
     assert "tuned on test data" in words(draw(sweep, spec, [silent]))
     misleading = make_pick(metric="train_loss", rule="the latest and greatest test_loss")
     assert "tuned on test data" not in words(draw(sweep, spec, [misleading]))
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"),
+    [(154.0, "154 points"), (99.6, "100 points"), (2.34, "2.3 points"), (0.012, "0.012 points")],
+)
+def test_a_difference_of_accuracies_is_told_in_points_without_an_exponent(
+    sweep, monkeypatch, size, shown
+):
+    monkeypatch.setattr("storage.reporting.caption.smallest_detectable", lambda *_: size)
+    for loss in ("CE", "MAE"):
+        sweep.run(loss, "0", [0.5, 0.6])
+    assert f"finds a difference of {shown} four times in five" in words(draw(sweep))

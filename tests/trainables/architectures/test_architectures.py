@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from torch import nn
 from trainables.architectures import ARCHITECTURES
 from trainables.architectures.initialization import kaiming_normal
 from trainables.architectures.residual import ZeroPadShortcut
+from trainables.architectures.transformer import Block
+from trainables.catalog import build_config
 from trainables.config import Choice
 from trainables.registry import ParameterError
 
@@ -56,6 +59,22 @@ def without_storage(monkeypatch: pytest.MonkeyPatch) -> None:
         ("resnet18", COLOUR, 10, {}, 11_173_962),
         ("resnet34", COLOUR, 10, {}, 21_282_122),
         ("resnet34", COLOUR, 100, {}, 21_328_292),
+        ("resnet18", COLOUR, 100, {}, 11_220_132),
+        ("resnet34", COLOUR, 10, {"stem": "imagenet"}, 21_289_802),
+        ("resnet34", COLOUR, 100, {"stem": "imagenet"}, 21_335_972),
+        ("resnet50", COLOUR, 10, {"stem": "small"}, 23_520_842),
+        ("resnet50", COLOUR, 100, {"stem": "small"}, 23_705_252),
+        ("resnet50", LARGE, 50, {}, 23_610_482),
+        ("cnn4", GREY, 10, {}, 422_090),
+        ("cnn8", COLOUR, 10, {}, 1_639_794),
+        ("lenet5", GREY, 10, {}, 61_706),
+        ("preact_resnet18", COLOUR, 10, {}, 11_171_146),
+        ("preact_resnet34", COLOUR, 100, {}, 21_325_476),
+        ("preact_resnet34_thin", COLOUR, 10, {}, 1_860_138),
+        ("preact_resnet34_thin", COLOUR, 100, {}, 1_871_748),
+        ("wrn28_10", COLOUR, 10, {}, 36_479_194),
+        ("wrn40_2", COLOUR, 100, {}, 2_255_156),
+        ("vit_tiny", COLOUR, 10, {}, 5_362_762),
         ("resnet50", LARGE, 1000, {}, 25_557_032),
         ("wide_resnet101_2", LARGE, 1000, {}, 126_886_696),
         ("googlenet_bn", LARGE, 1000, {}, 6_624_904),
@@ -199,3 +218,100 @@ def test_weights_that_cannot_be_had_are_one_line(
 
 def _no_network(*_: object, **__: object) -> None:
     raise OSError("no network")
+
+
+def test_kaiming_uniform_is_that_of_the_active_passive_line() -> None:
+    network = build("cnn8")
+    for layer in network.modules():
+        if not isinstance(layer, nn.Conv2d | nn.Linear):
+            continue
+        fan_in = layer.weight[0].numel()
+        bound = (6 / fan_in) ** 0.5
+        if isinstance(layer, nn.Linear):
+            bound = (6 / (fan_in + layer.out_features)) ** 0.5
+        assert layer.weight.abs().max() <= bound
+        assert float(layer.weight.detach().std()) == pytest.approx(bound / 3**0.5, rel=0.06)
+        assert 0 < layer.bias.abs().max() <= fan_in**-0.5
+
+
+def test_small_images_need_a_choice_of_stem() -> None:
+    with pytest.raises(ParameterError, match="'small', as for CIFAR") as caught:
+        build("resnet50", COLOUR)
+    assert caught.value.key == "stem"
+    reduced = build("resnet50", COLOUR, stem="small").layer4[-1].relu
+    assert isinstance(reduced, nn.ReLU)
+    assert build("resnet50", COLOUR, stem="imagenet")(torch.zeros(2, *COLOUR)).shape == (2, 10)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "key", "message"),
+    [
+        ({"name": "resnet50"}, "architecture.stem", "images of 32 × 32 need a choice"),
+        ({"name": "vit_tiny", "patch": 5}, "architecture.patch", "do not tile"),
+    ],
+)
+def test_a_cell_whose_images_do_not_fit_is_refused_before_anything_runs(
+    architecture: dict[str, object], key: str, message: str
+) -> None:
+    fields = {"dataset": "cifar10", "loss": "ce", "learning_rate": 0.1, "epochs": 1}
+    with pytest.raises(ParameterError, match=message) as caught:
+        build_config({**fields, "architecture": architecture})
+    assert caught.value.key == key
+
+
+def test_a_transformer_sees_where_a_patch_is() -> None:
+    network = build("vit_tiny", depth=1)
+    images = torch.zeros(2, *COLOUR)
+    images[0, :, :4, :4], images[1, :, -4:, -4:] = 1, 1
+    first, second = network(images)
+    assert not torch.allclose(first, second)
+
+
+def test_a_block_of_attention_is_that_of_torch() -> None:
+    ours = Block(12, 3).double()
+    theirs = nn.TransformerEncoderLayer(
+        12, 3, 48, dropout=0.0, activation="gelu", batch_first=True, norm_first=True
+    ).double()
+    pairs = {
+        "self_attn.in_proj_weight": ours.attention.inputs.weight,
+        "self_attn.in_proj_bias": ours.attention.inputs.bias,
+        "self_attn.out_proj.weight": ours.attention.output.weight,
+        "self_attn.out_proj.bias": ours.attention.output.bias,
+        "linear1.weight": ours.perceptron[0].weight,
+        "linear1.bias": ours.perceptron[0].bias,
+        "linear2.weight": ours.perceptron[2].weight,
+        "linear2.bias": ours.perceptron[2].bias,
+        **{
+            f"norm{i}.{kind}": getattr(getattr(ours, f"norm{i}"), kind)
+            for i in (1, 2)
+            for kind in ("weight", "bias")
+        },
+    }
+    theirs.load_state_dict(pairs)
+    tokens = torch.rand(2, 5, 12, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(ours(tokens), theirs(tokens))
+
+
+class TestTimm:
+    timm = pytest.importorskip("timm") if find_spec("timm") else None
+    pytestmark = pytest.mark.skipif(timm is None, reason="timm is not installed")
+
+    def test_weights_follow_from_the_generator_alone(self) -> None:
+        first, again = (build("timm", model="resnet10t").state_dict() for _ in range(2))
+        other = build("timm", model="resnet10t", seed=1).state_dict()
+        assert all(torch.equal(first[name], again[name]) for name in first)
+        assert not torch.equal(first["conv1.0.weight"], other["conv1.0.weight"])
+
+    def test_the_global_generator_stays_where_it_was(self) -> None:
+        before = torch.get_rng_state()
+        build("timm", model="resnet10t")
+        assert torch.equal(before, torch.get_rng_state())
+
+    def test_a_transformer_takes_the_size_of_the_images(self) -> None:
+        network = build("timm", model="deit_tiny_patch16_224")
+        assert network(torch.zeros(1, *COLOUR)).shape == (1, 10)
+
+    def test_an_unknown_model_is_named_with_the_nearest(self) -> None:
+        with pytest.raises(ParameterError, match="no model 'resnet34x'") as caught:
+            build("timm", model="resnet34x")
+        assert caught.value.nearest == "resnet34"
