@@ -93,7 +93,7 @@ class Events(NotKept, tune.Callback):  # type: ignore[misc]
     def on_trial_error(self, trial: Any, **_: Any) -> None:
         """A trial lost its worker too often: of a lost node or memory it is not the fault."""
         loss = self._loss(trial)
-        is_fault = loss.kind is LossKind.WORKER and not self.shortage
+        is_fault = loss.kind is LossKind.WORKER
         self.has_lost_nodes |= loss.kind is LossKind.NODE
         text = f"{loss.text} {WORKER_RETRIES + 1} times" if is_fault else loss.text
         for task in self._stack(trial):
@@ -118,6 +118,8 @@ class Events(NotKept, tune.Callback):  # type: ignore[misc]
         loss = loss_of(trial.get_pickled_error(), text, kills)
         if loss.kind is LossKind.MEMORY:
             self.shortage = loss.text
+        if loss.kind is LossKind.WORKER and self.shortage:
+            return Loss(LossKind.MEMORY, self.shortage)  # likely, and never the fault of a cell
         return loss
 
     def end_landed(self) -> None:
