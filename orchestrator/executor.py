@@ -39,6 +39,7 @@ from orchestrator.memory_pressure import MOST_ALONE, MemoryPressure
 from orchestrator.packing import Resources
 from orchestrator.progress import Progress
 from orchestrator.ray_home import on_loopback, ray_home, sessions
+from orchestrator.space import insist
 from orchestrator.trial import run_trial
 from storage.probe import is_visible
 
@@ -229,7 +230,22 @@ class Executor:
         feeder = Feeder(
             stacks, sweep.settings, sweep.drain, sweep.breaker, limit, lambda: bool(events.shortage)
         )
-        tuner = tune.Tuner(
+        tuner = insist(  # it writes a file of its own at once
+            lambda: self._tuner(events, feeder, gpus),
+            on_wait=lambda reason: sweep.progress.note(
+                f"waiting for room to begin a run: {reason}"
+            ),
+            should_stop=lambda: sweep.drain.is_set,
+        )
+        try:
+            tuner.fit()
+        except (RuntimeError, ray.exceptions.RayError, tune.TuneError) as error:
+            # Ray's memory monitor, for one, aborts the whole run when it ends a single worker.
+            events.run_ended(error)
+        return events
+
+    def _tuner(self, events: Events, feeder: Feeder, gpus: float) -> tune.Tuner:
+        return tune.Tuner(
             tune.with_resources(run_trial, {"cpu": self._resources.cpus_per_trial, "gpu": gpus}),
             tune_config=tune.TuneConfig(
                 search_alg=feeder,
@@ -244,12 +260,6 @@ class Executor:
                 failure_config=tune.FailureConfig(max_failures=WORKER_RETRIES),
             ),
         )
-        try:
-            tuner.fit()
-        except (RuntimeError, ray.exceptions.RayError, tune.TuneError) as error:
-            # Ray's memory monitor, for one, aborts the whole run when it ends a single worker.
-            events.run_ended(error)
-        return events
 
 
 @dataclass(frozen=True)
