@@ -28,6 +28,12 @@ from trainables.registry import nearest
 
 ALL = "all"
 SMOKE_IMAGES = 32
+LARGEST_WHOLE = 2**63 - 1
+"""What a column of whole numbers holds."""
+
+MOST_CELLS = 200_000
+"""Of one study. All of them are planned in memory, whatever is run of them."""
+
 SMOKE_SUFFIX = "-smoke"
 """Of the name under which a smoke run is kept."""
 MAIN = "main"
@@ -43,8 +49,16 @@ class Model(BaseModel):
 def _seed_list(value: Any) -> Any:
     """`3` means seeds 0, 1, 2."""
     if isinstance(value, int) and not isinstance(value, bool):
-        return list(range(min(value, 1_000_000)))
+        if value > MOST_CELLS:
+            raise ValueError(too_many(value, "seeds"))
+        return list(range(value))
     return value
+
+
+def too_many(count: int, of_what: str) -> str:
+    """That a study asks for more than `MOST_CELLS`."""
+    number = f"{count:,}" if count < 10**18 else "more than 10^18"
+    return f"{number} {of_what} are too many: a study may have {MOST_CELLS:,} cells"
 
 
 def _equally_long(group: dict[str, list[Any]]) -> dict[str, list[Any]]:
@@ -58,7 +72,7 @@ Zipped = Annotated[dict[str, list[Any]], AfterValidator(_equally_long)]
 
 TrackerName = Literal["tensorboard", "mlflow", "wandb"]
 
-Seed = Annotated[int, Field(ge=0, strict=True)]
+Seed = Annotated[int, Field(ge=0, le=LARGEST_WHOLE, strict=True)]
 Seeds = Annotated[tuple[Seed, ...], BeforeValidator(_seed_list), Field(min_length=1)]
 Axes = dict[str, Any]
 """Field, dotted into a component → value, or list of values."""
@@ -234,7 +248,7 @@ def _check_phases(study: Study, source: Source) -> None:
             raise source.error("belongs into a phase, since this study has phases", (key,))
     known: list[str] = []
     for name, phase in study.phases.items():
-        for path, value in _values_with_path(phase.model_dump(), ("phases", name)):
+        for path, value in _values_with_path(phase.model_dump(exclude={"seeds"}), ("phases", name)):
             reference = pick_reference(value)
             if reference is not None and reference not in known:
                 hint = nearest(reference, known)

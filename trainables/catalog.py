@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from typing import Any, get_type_hints
@@ -59,6 +59,11 @@ NAME_KEYS = {"noise": "kind"}
 
 CLEAN = Choice("none")
 
+Components = Choice | tuple[Choice, ...]
+"""What a field names: a component, or a list of them."""
+
+_FIELDS = {item.name: item for item in dataclasses.fields(TrainingConfig)}
+
 ENGINE = "engine"
 """Stands among the fields of a cell's sources for the code that all runs share."""
 
@@ -72,20 +77,12 @@ def build_config(fields: Mapping[str, Any]) -> TrainingConfig:
 
     Raises ComponentError whose `key` is the field, or `field.parameter`, of the first bad value.
     """
-    known = {item.name: item for item in dataclasses.fields(TrainingConfig)}
-    for name in fields:
-        if name not in known:
-            raise ParameterError(
-                f"a cell has no field '{name}'", key=name, nearest=nearest(name, known)
-            )
-    for name, item in known.items():
-        if name not in fields and item.default is dataclasses.MISSING:
-            raise ParameterError(f"every cell needs '{name}'", key=name)
-    values: dict[str, Any] = {
-        name: _read_components(name, value) if name in REGISTRIES else _read_scalar(name, value)
-        for name, value in _with_settled_loss(fields).items()
-    }
-    return resolve(TrainingConfig(**values))
+    return ConfigBuilder().build(fields)
+
+
+def builder() -> Callable[[Mapping[str, Any]], TrainingConfig]:
+    """`build_config` for many runs, which share what they name."""
+    return ConfigBuilder().build
 
 
 def resolve(config: TrainingConfig) -> TrainingConfig:
@@ -93,20 +90,84 @@ def resolve(config: TrainingConfig) -> TrainingConfig:
 
     Raises ComponentError with `key` = field, or field.parameter, of the first unsound choice.
     """
-    resolved: dict[str, Any] = {}
-    for name in REGISTRIES:
-        value = getattr(config, name)
-        if isinstance(value, Choice):
-            resolved[name] = _resolve_choice(name, value)
-        else:
-            resolved[name] = tuple(_resolve_choice(name, choice) for choice in value)
-    if resolved["noise"].get("rate") == 0:
-        resolved["noise"] = CLEAN
-    _check_batch(config, resolved["dataset"])
-    augmentations = [AUGMENTATIONS.build(choice) for choice in resolved["augmentation"]]
-    shape = input_shape(dataset_info(resolved["dataset"]).image_shape, augmentations)
-    _check_shape(resolved["architecture"], shape)
-    return dataclasses.replace(config, **resolved)
+    return ConfigBuilder().resolve(config)
+
+
+class ConfigBuilder:
+    """`build_config` for many runs: a component that several of them name is checked once.
+
+    Equal values become the same object, by which what belongs to a component can be looked up.
+    """
+
+    def __init__(self) -> None:
+        # By the text of a value: 1, 1.0 and true are equal and not the same.
+        self._read: dict[tuple[str, str], Components] = {}
+        self._settled: dict[tuple[str, str], Any] = {}
+        # By identity, which holds as long as the object is kept; the dictionaries above do that.
+        self._resolved: dict[tuple[str, int], tuple[Components, Components]] = {}
+        self._checked: set[tuple[int, int, int, int, int | None]] = set()
+
+    def build(self, fields: Mapping[str, Any]) -> TrainingConfig:
+        """See `build_config`. Raises ComponentError."""
+        for name in fields:
+            if name not in _FIELDS:
+                raise ParameterError(
+                    f"a cell has no field '{name}'", key=name, nearest=nearest(name, _FIELDS)
+                )
+        for name, item in _FIELDS.items():
+            if name not in fields and item.default is dataclasses.MISSING:
+                raise ParameterError(f"every cell needs '{name}'", key=name)
+        values: dict[str, Any] = {
+            name: self._components(name, value) if name in REGISTRIES else _read_scalar(name, value)
+            for name, value in self._with_settled_loss(fields).items()
+        }
+        return self.resolve(TrainingConfig(**values))
+
+    def resolve(self, config: TrainingConfig) -> TrainingConfig:
+        """See `resolve`. Raises ComponentError."""
+        resolved = {name: self._resolve(name, getattr(config, name)) for name in REGISTRIES}
+        if resolved["noise"].get("rate") == 0:
+            resolved["noise"] = CLEAN
+        dataset, augmentation = resolved["dataset"], resolved["augmentation"]
+        components = id(dataset), id(augmentation), id(resolved["architecture"])
+        checked = (*components, config.batch_size, config.micro_batch)
+        if checked not in self._checked:
+            _check_batch(config, dataset)
+            augmentations = [AUGMENTATIONS.build(choice) for choice in augmentation]
+            shape = input_shape(dataset_info(dataset).image_shape, augmentations)
+            _check_shape(resolved["architecture"], shape)
+            self._checked.add(checked)
+        return dataclasses.replace(config, **resolved)
+
+    def _components(self, field: str, value: Any) -> Components:
+        key = field, repr(value)
+        if key not in self._read:
+            self._read[key] = _read_components(field, value)
+        return self._read[key]
+
+    def _resolve(self, field: str, given: Components) -> Any:
+        key = field, id(given)
+        if key not in self._resolved:
+            found: Components = (
+                _resolve_choice(field, given)
+                if isinstance(given, Choice)
+                else tuple(_resolve_choice(field, choice) for choice in given)
+            )
+            self._resolved[key] = given, found
+        return self._resolved[key][1]
+
+    def _with_settled_loss(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+        """`fields` with the parameters of the loss that follow from the class count as numbers."""
+        loss = fields["loss"]
+        is_named = isinstance(loss, Mapping) and isinstance(loss.get("name"), str)
+        if not is_named or not asks_for_numbers(loss):
+            return fields
+        key = repr(loss), repr(fields["dataset"])
+        if key not in self._settled:
+            dataset = _resolve_choice("dataset", _read_choice("dataset", fields["dataset"]))
+            with _errors_under("loss"):
+                self._settled[key] = settle(loss, dataset_info(dataset).num_classes)
+        return {**fields, "loss": self._settled[key]}
 
 
 def _check_shape(architecture: Choice, shape: tuple[int, int, int]) -> None:
@@ -215,18 +276,7 @@ def without_defaults(field: str, choice: Choice) -> Choice:
     return Choice.of(choice.name, kept)
 
 
-def _with_settled_loss(fields: Mapping[str, Any]) -> Mapping[str, Any]:
-    """`fields` with the parameters of the loss that follow from the class count as numbers."""
-    loss = fields["loss"]
-    is_named = isinstance(loss, Mapping) and isinstance(loss.get("name"), str)
-    if not is_named or not asks_for_numbers(loss):
-        return fields
-    dataset = _resolve_choice("dataset", _read_choice("dataset", fields["dataset"]))
-    with _errors_under("loss"):
-        return {**fields, "loss": settle(loss, dataset_info(dataset).num_classes)}
-
-
-def _read_components(field: str, value: Any) -> Choice | tuple[Choice, ...]:
+def _read_components(field: str, value: Any) -> Components:
     if field == "augmentation":
         if not isinstance(value, list | tuple):
             raise ParameterError(f"'{field}' must be a list, not {value!r}", key=field)

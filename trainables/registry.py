@@ -46,6 +46,8 @@ from trainables.sources import code_sha256, is_plug_in
 
 T = TypeVar("T")
 REQUIRED: Any = inspect.Parameter.empty
+LARGEST_WHOLE = 2**63 - 1
+"""What a store keeps of whole numbers."""
 
 
 class ComponentError(ValueError):
@@ -418,6 +420,12 @@ def _fit_tuple(annotation: Any, value: Any, parameter: Parameter) -> tuple[Any, 
 
 def _in_range(value: float, parameter: Parameter) -> float:
     limits = parameter.range or Range()
+    if isinstance(value, int) and abs(value) > LARGEST_WHOLE:
+        raise ParameterError(
+            f"'{parameter.name}' must be at most {LARGEST_WHOLE}, a number of "
+            f"{len(str(abs(value)))} digits is too large",
+            key=parameter.name,
+        )
     if value not in limits:
         raise ParameterError(
             f"'{parameter.name}' must lie in {limits}, not {value:g}", key=parameter.name
