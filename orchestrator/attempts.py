@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import socket
 import traceback
@@ -16,6 +17,9 @@ from orchestrator.watchdog import FIRST_EPOCH_SECONDS, FLOOR_SECONDS
 from storage.attempt import Attempt
 from storage.schema import CURVES, Outcome
 from trainables.config import Choice, EpochRecord, TrainingConfig, TrainingResult
+
+NO_MEMORY = ("can't allocate memory", "not enough memory", "std::bad_alloc")
+"""What torch says when the machine, not the GPU, has no memory left for a tensor."""
 
 
 @dataclass(frozen=True)
@@ -187,7 +191,7 @@ def _classify(error: BaseException) -> str:
     from trainables.datasets import DatasetError
     from trainables.isolation import GlobalStateError
 
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+    if isinstance(error, torch.OutOfMemoryError | MemoryError) or _lacks_memory(error):
         return "out_of_memory"
     if isinstance(error, DatasetError):
         return "data"
@@ -196,3 +200,9 @@ def _classify(error: BaseException) -> str:
     if isinstance(error, ContradictionError | ContentError):
         return "contradiction"
     return "exception"
+
+
+def _lacks_memory(error: BaseException) -> bool:
+    """Whether an allocation on the CPU failed: torch says so in words only."""
+    is_torch = isinstance(error, RuntimeError) and any(text in str(error) for text in NO_MEMORY)
+    return is_torch or (isinstance(error, OSError) and error.errno == errno.ENOMEM)

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import ray
 from ray import tune
 
 from orchestrator.attempts import LaunchSettings, Task, failed_attempt
@@ -15,6 +14,14 @@ from orchestrator.breaker import Breaker
 from orchestrator.feeder import NotKept, Stack, trial_id
 from orchestrator.progress import Progress
 from orchestrator.trial import INTERRUPTED, Ended
+from orchestrator.worker_loss import (
+    Loss,
+    LossKind,
+    kernel_kills,
+    latest_failure,
+    loss_of,
+    memory_text,
+)
 from storage.landing import land_attempt
 from storage.schema import Outcome
 from storage.store import Store
@@ -52,6 +59,8 @@ class Events(NotKept, tune.Callback):  # type: ignore[misc]
         self.ended: set[str] = set()
         self.crowded_out: dict[str, Task] = {}
         self.has_lost_nodes = False
+        self.shortage = ""
+        self._kernel_kills = kernel_kills()
 
     def on_trial_start(self, trial: Any, **_: Any) -> None:
         for task in self._stack(trial):
@@ -68,6 +77,9 @@ class Events(NotKept, tune.Callback):  # type: ignore[misc]
             self._progress.note(result["note"])
 
     def on_trial_recover(self, trial: Any, **_: Any) -> None:
+        if self._loss(trial).kind is LossKind.MEMORY:
+            # Once more, for memory comes and goes; then the run ends, and fewer go on.
+            trial.max_failures = trial.num_failures
         self._progress.trial_retried(self._stack(trial)[0].key)
 
     def on_trial_complete(self, trial: Any, **_: Any) -> None:
@@ -79,20 +91,39 @@ class Events(NotKept, tune.Callback):  # type: ignore[misc]
             self._take(entry)
 
     def on_trial_error(self, trial: Any, **_: Any) -> None:
-        """A trial lost its worker too often: a lost node is nobody's fault, all else is."""
-        is_node = _is_node_loss(trial.get_pickled_error())
-        self.has_lost_nodes |= is_node
-        text = "the node was lost" if is_node else f"the worker was lost {WORKER_RETRIES + 1} times"
-        kind = "node_lost" if is_node else "worker_died"
+        """A trial lost its worker too often: of a lost node or memory it is not the fault."""
+        loss = self._loss(trial)
+        is_fault = loss.kind is LossKind.WORKER
+        self.has_lost_nodes |= loss.kind is LossKind.NODE
+        text = f"{loss.text} {WORKER_RETRIES + 1} times" if is_fault else loss.text
         for task in self._stack(trial):
             attempt = failed_attempt(
-                task, self._settings, datetime.now(UTC), RuntimeError(text), kind
+                task, self._settings, datetime.now(UTC), RuntimeError(text), loss.kind.value
             )
             land_attempt(Path(self._settings.store), attempt)
-            self._end(task.key, INTERRUPTED if is_node else Outcome.FAILED.value)
+            self._end(task.key, Outcome.FAILED.value if is_fault else INTERRUPTED)
+
+    def run_ended(self, error: BaseException) -> None:
+        """Ray has aborted the run: what the store holds has ended, though its event may be lost."""
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        if text := memory_text(error):
+            self.shortage = text
+        else:
+            self._progress.note(f"Ray ended the run ({reason}); going on with what is due")
+        self.end_landed()
+
+    def _loss(self, trial: Any) -> Loss:
+        text = latest_failure(trial.error_file)
+        kills = kernel_kills() - self._kernel_kills
+        loss = loss_of(trial.get_pickled_error(), text, kills)
+        if loss.kind is LossKind.MEMORY:
+            self.shortage = loss.text
+        if loss.kind is LossKind.WORKER and self.shortage:
+            return Loss(LossKind.MEMORY, self.shortage)  # likely, and never the fault of a cell
+        return loss
 
     def end_landed(self) -> None:
-        """After an aborted run: what the store holds has ended, though its event may be lost."""
+        """Take what the store holds for ended."""
         results = Store(self._settings.store).known.results
         for key, task in self._tasks.items():
             newest = next(iter(results.get(key, ())), None)
@@ -130,10 +161,3 @@ class Events(NotKept, tune.Callback):  # type: ignore[misc]
 
     def _stack(self, trial: Any) -> Stack:
         return self._stacks[trial.trial_id]
-
-
-def _is_node_loss(error: BaseException | None) -> bool:
-    """Whether a worker died with its machine. Ray says so in words only."""
-    if not isinstance(error, ray.exceptions.ActorDiedError):
-        return False
-    return bool(error.preempted) or "its node has died" in str(error)

@@ -12,7 +12,8 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +27,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 import orchestrator
 import storage
 import trainables
+from orchestrator.address_space import limit_line
 from orchestrator.attempts import LaunchSettings, Task
 from orchestrator.breaker import Breaker
 from orchestrator.drain import Stopping
@@ -34,9 +36,11 @@ from orchestrator.events import WORKER_RETRIES, Events
 from orchestrator.feeder import Feeder, Stack
 from orchestrator.housekeeping import kept_tidy, tidy_up
 from orchestrator.janitor import entrust
+from orchestrator.memory_pressure import MOST_ALONE, MemoryPressure
 from orchestrator.packing import Resources
 from orchestrator.progress import Progress
-from orchestrator.ray_cluster import session_folder
+from orchestrator.ray_home import on_loopback, ray_home, sessions
+from orchestrator.space import insist
 from orchestrator.trial import run_trial
 from storage.probe import is_visible
 
@@ -52,9 +56,6 @@ FRUITLESS_RUNS = 3
 LONGEST_PAUSE_SECONDS = 60.0
 """Between runs while nodes are being lost."""
 
-LOOPBACK = "127.0.0.2"
-"""Ray replaces 127.0.0.1 by the machine's outward address; this loopback address it keeps."""
-
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
@@ -65,6 +66,12 @@ QUIET = {
     "TUNE_GLOBAL_CHECKPOINT_S": "3600",
 }
 """Ray's own console, loggers, signal handler and snapshots, all replaced by ours."""
+
+
+SILENT: Mapping[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+
+OBJECT_STORE_BYTES = 128 * 2**20
+"""Between trials nothing travels but their settings; by default Ray takes a third of the memory."""
 
 
 class Executor:
@@ -86,31 +93,44 @@ class Executor:
     ) -> None:
         self._address, self._resources, self._scratch = address, resources, scratch
         self._working_dir = working_dir
+        self._stack = ExitStack()
 
     def __enter__(self) -> Self:
         os.environ.update(QUIET)
         os.environ["PYTHONPATH"] = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
-        private = {"_node_ip_address": LOOPBACK} if sys.platform == "linux" else {}
         try:
-            ray.init(
-                # For None Ray would join any cluster that `ray start` has left on this machine.
-                address=self._address or "local",
-                include_dashboard=False if self._address is None else None,
-                log_to_driver=False,
-                logging_level="ERROR",
-                **(private if self._address is None else {"runtime_env": self._code()}),
-            )
-        except (ConnectionError, RuntimeError, ValueError) as error:
             if self._address is None:
+                self._begin_private()
+            else:
+                ray.init(self._address, runtime_env=self._code(), **SILENT)
+        except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+            self._stack.close()
+            line = limit_line(error)
+            if not line and self._address is None:
                 raise  # no fault of an address: the launch tries once more
-            raise ExecutorError(f"cannot reach a Ray cluster: {error}") from error
-        if self._address is None:
-            entrust(session_folder())
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise ExecutorError(line or f"cannot reach a Ray cluster: {reason}") from error
         return self
 
     def __exit__(self, *exception: object) -> None:
         ray.shutdown()
+        self._stack.close()
         shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def _begin_private(self) -> None:
+        """A cluster on this machine, for this launch only."""
+        home = self._stack.enter_context(ray_home())
+        entrust(home)
+        with on_loopback() as node_address:
+            ray.init(
+                # For None Ray would join any cluster that `ray start` has left on this machine.
+                "local",
+                include_dashboard=False,
+                object_store_memory=OBJECT_STORE_BYTES,
+                _node_ip_address=node_address,
+                _temp_dir=sessions(home),
+                **SILENT,
+            )
 
     def _code(self) -> dict[str, Any]:
         """What the workers of a running cluster are sent: this project, and the user's plug-ins."""
@@ -122,6 +142,8 @@ class Executor:
 
     def check_visible(self, probe: Path) -> None:
         """Ask every node for a file that this machine has just written. Raises ExecutorError."""
+        if self._address is None:
+            return  # on no other machine
         nodes = {node["NodeID"]: node["NodeName"] for node in ray.nodes() if node["Alive"]}
         look = ray.remote(num_cpus=0)(is_visible)
         answers = {
@@ -185,14 +207,18 @@ class Executor:
         """Run after run. Returns the cells that need a whole GPU each. Raises ExecutorError."""
         due, crowded_out = list(stacks), dict[str, Task]()
         fruitless = pause = 0
+        pressure = MemoryPressure(self._resources.max_concurrent)
         while due and not sweep.drain.is_set:
             size = max(TRIALS_PER_RUN, WAVES_PER_RUN * self.slots)
             with kept_tidy(sweep.store, sweep.progress.note):
-                events = self._run_chunk(sweep, due[:size], gpus)
+                events = self._run_chunk(sweep, due[:size], gpus, pressure.limit)
             tidy_up(sweep.store, sweep.progress.note)
             crowded_out |= events.crowded_out
             settled = {*events.ended, *crowded_out}
             due = sweep.without(settled, due)
+            if events.shortage:
+                _ease(sweep, pressure, events.shortage, self.slots, has_settled=bool(settled))
+                continue
             pause = pause + 1 if events.has_lost_nodes and not settled else 0
             fruitless = 0 if settled or pause else fruitless + 1
             if fruitless == FRUITLESS_RUNS:
@@ -200,14 +226,33 @@ class Executor:
             _rest(sweep.drain, min(LONGEST_PAUSE_SECONDS, 2.0**pause - 1))
         return list(crowded_out.values())
 
-    def _run_chunk(self, sweep: _Sweep, stacks: Sequence[Stack], gpus: float) -> Events:
+    def _run_chunk(
+        self, sweep: _Sweep, stacks: Sequence[Stack], gpus: float, limit: int | None
+    ) -> Events:
         """One Tune run, whatever becomes of it."""
         events = Events(stacks, sweep.settings, sweep.progress, sweep.breaker, gpus)
-        limit = self._resources.max_concurrent
-        tuner = tune.Tuner(
+        feeder = Feeder(
+            stacks, sweep.settings, sweep.drain, sweep.breaker, limit, lambda: bool(events.shortage)
+        )
+        tuner = insist(  # it writes a file of its own at once
+            lambda: self._tuner(events, feeder, gpus),
+            on_wait=lambda reason: sweep.progress.note(
+                f"waiting for room to begin a run: {reason}"
+            ),
+            should_stop=lambda: sweep.drain.is_set,
+        )
+        try:
+            tuner.fit()
+        except (RuntimeError, ray.exceptions.RayError, tune.TuneError) as error:
+            # Ray's memory monitor, for one, aborts the whole run when it ends a single worker.
+            events.run_ended(error)
+        return events
+
+    def _tuner(self, events: Events, feeder: Feeder, gpus: float) -> tune.Tuner:
+        return tune.Tuner(
             tune.with_resources(run_trial, {"cpu": self._resources.cpus_per_trial, "gpu": gpus}),
             tune_config=tune.TuneConfig(
-                search_alg=Feeder(stacks, sweep.settings, sweep.drain, sweep.breaker, limit),
+                search_alg=feeder,
                 reuse_actors=True,
                 trial_dirname_creator=lambda trial: trial.trial_id,
             ),
@@ -219,14 +264,6 @@ class Executor:
                 failure_config=tune.FailureConfig(max_failures=WORKER_RETRIES),
             ),
         )
-        try:
-            tuner.fit()
-        except (RuntimeError, ray.exceptions.RayError, tune.TuneError) as error:
-            # Ray's memory monitor, for one, aborts the whole run when it ends a single worker.
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            sweep.progress.note(f"Ray ended the run ({reason}); going on with what is due")
-            events.end_landed()
-        return events
 
 
 @dataclass(frozen=True)
@@ -253,6 +290,21 @@ class _Sweep:
             for stack in stacks
         )
         return [stack for stack in left if stack]
+
+
+def _ease(
+    sweep: _Sweep, pressure: MemoryPressure, reason: str, slots: int, *, has_settled: bool
+) -> None:
+    """Wait for memory, then go on with fewer trials at once. Raises ExecutorError."""
+    seconds = pressure.met(slots, has_settled=has_settled)
+    if pressure.is_hopeless:
+        raise ExecutorError(
+            f"{reason}, {MOST_ALONE} times in a row with one trial at a time: a cell needs more "
+            "memory than there is; what has landed stays, and the same command goes on"
+        )
+    trials = "1 trial" if pressure.limit == 1 else f"{pressure.limit} trials"
+    sweep.progress.note(f"{reason}; after {seconds:g} s no more than {trials} at once")
+    _rest(sweep.drain, seconds)
 
 
 def _rest(drain: Stopping, seconds: float) -> None:

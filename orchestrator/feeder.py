@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -40,10 +40,11 @@ class Feeder(NotKept, SearchAlgorithm):  # type: ignore[misc]
         drain: Stopping,
         breaker: Breaker,
         max_concurrent: int | None,
+        has_enough: Callable[[], bool] = lambda: False,
     ) -> None:
         self._stacks = iter(stacks)
         self._settings, self._drain, self._breaker = asdict(settings), drain, breaker
-        self._room = max_concurrent or sys.maxsize
+        self._room, self._has_enough = max_concurrent or sys.maxsize, has_enough
         self._spec: dict[str, Any] = {}
         self._parser = _make_parser()
 
@@ -54,7 +55,7 @@ class Feeder(NotKept, SearchAlgorithm):  # type: ignore[misc]
 
     def next_trial(self) -> Any:
         """The next trial; None while there is no room, and for good when all are out."""
-        if self._drain.is_set:
+        if self._drain.is_set or self._has_enough():
             self.set_finished()
         if self.is_finished() or self._room == 0:
             return None

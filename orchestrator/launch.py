@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -199,7 +199,8 @@ def _executor(
                 progress.note(f"warning: {warning}")
             yield executor
     finally:
-        probe.unlink(missing_ok=True)
+        with suppress(OSError):  # of a store that can no longer be written
+            probe.unlink(missing_ok=True)
 
 
 def _settings(

@@ -8,7 +8,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import ray
@@ -46,11 +45,6 @@ def find_head(address: str) -> str:
             f"no Ray head at {found}: it does not answer as one ({first_line(error)})"
         ) from error
     return found
-
-
-def session_folder() -> Path:
-    """Where the private cluster of this process keeps its sockets and logs."""
-    return Path(worker._global_node.get_session_dir_path())
 
 
 def watch(on_loss: Callable[[str], None]) -> None:

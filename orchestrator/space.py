@@ -10,7 +10,8 @@ from typing import TypeVar
 T = TypeVar("T")
 
 PAUSE_SECONDS = 10.0
-FULL = (errno.ENOSPC, errno.EDQUOT)
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+"""A file system that has become read-only takes as little as a full one, and may come back too."""
 
 
 def insist(

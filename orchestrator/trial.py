@@ -23,6 +23,7 @@ from orchestrator.attempts import (
     failed_attempt,
     finished_attempt,
 )
+from orchestrator.exits import exits_as_errors
 from orchestrator.space import insist
 from orchestrator.watchdog import Watchdog
 from storage.attempt import Attempt
@@ -168,7 +169,7 @@ def _train(
         return Path(settings.drain_file).exists()
 
     try:
-        with watchdog:
+        with watchdog, exits_as_errors():
             return train_stack(
                 [TrainingConfig.from_dict(task.config) for task in tasks],
                 data_root=Path(settings.data_root),

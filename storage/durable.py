@@ -7,6 +7,7 @@ what was there. Knows paths and bytes only.
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 import uuid
@@ -15,10 +16,21 @@ from pathlib import Path
 
 _TEMPORARY = ".tmp"
 _ABANDONED_SECONDS = 3600.0
+_PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.ESTALE)
 
 
 class LandingError(Exception):
     """A file cannot be written; the text names the path and the reason."""
+
+
+def _link_refused(path: Path, error: OSError) -> str:
+    """A full disk, or one without a free inode, says nothing about links."""
+    if error.errno in _PASSING:
+        return f"cannot put {path} in place: {error.strerror}"
+    return (
+        f"{path.parent}: a result is put in place by a hard link, which this file system "
+        f"refuses ({error.strerror}); use a store on a local or NFS file system"
+    )
 
 
 def put_if_absent(path: Path, content: bytes) -> bool:
@@ -33,10 +45,7 @@ def put_if_absent(path: Path, content: bytes) -> bool:
     except FileNotFoundError:  # swept away, since a clock was set forward
         return put_if_absent(path, content)
     except OSError as error:
-        raise LandingError(
-            f"{path.parent}: a result is put in place by a hard link, which this file system "
-            f"refuses ({error.strerror}); use a store on a local or NFS file system"
-        ) from error
+        raise LandingError(_link_refused(path, error)) from error
     finally:
         _forget(aside)
     sync_folder(path.parent)

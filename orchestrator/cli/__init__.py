@@ -10,8 +10,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import typer
+
 from orchestrator.cli import data, figures, launching, reporting, results, storing, theory
-from orchestrator.cli.app import app
+from orchestrator.cli.app import BAD_INPUT, app
+from orchestrator.refusals import refusal_line
 
 __all__ = [
     "app",
@@ -29,4 +32,11 @@ __all__ = [
 def main() -> None:
     """Entry point of `orchestrator` and `python -m orchestrator`."""
     sys.path.insert(0, str(Path.cwd()))  # plug-ins named by import path may lie beside the study
-    app()
+    try:
+        app()
+    except Exception as error:
+        line = refusal_line(error)
+        if not line:
+            raise
+        typer.echo(f"error: {line}", err=True)
+        sys.exit(BAD_INPUT)
