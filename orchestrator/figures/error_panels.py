@@ -35,7 +35,7 @@ def theory_picture(class_counts: Sequence[int]) -> Picture:
     dashes: tuple[Dash, ...] = ("solid", "dash")
     entries = [
         (name, Choice(name), number % 10, dashes[number // 10])
-        for number, name in enumerate(LOSSES.names())
+        for number, name in enumerate(filter(LOSSES.is_built_in, LOSSES.names()))
     ]
     panels = [_panel(f"K = {count:,}", entries, count, step=0.5) for count in class_counts]
     panels.append(logit_bias_panel("logit bias ε(K)"))

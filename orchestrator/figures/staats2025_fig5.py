@@ -90,7 +90,8 @@ def measure(subject: Subject, inputs: Inputs) -> NDArray[np.float64]:
         info, arrays = load_dataset(choice, inputs.data_root)
     except DatasetError as error:
         raise FigureError(
-            f"{subject.title.split('  ')[1]}: {error} With --synthetic drawn images stand in."
+            f"{subject.title.split('  ')[1]}: {str(error).rstrip('.')}. "
+            "With --synthetic drawn images stand in."
         ) from error
     images = np.asarray(arrays.train_images[: subject.num_images])
     return fresh_logits(
