@@ -40,8 +40,55 @@ SPECS: tuple[tuple[str, Mapping[str, Any]], ...] = (
     ("nce_mae", {"alpha": 10.0, "beta": 0.1}),
     ("nce_agce", {"alpha": 1.0, "beta": 4.0, "a": 6.0, "q": 1.5}),
     ("imae", {"temperature": 8.0}),
+    ("rce", {"log_zero": -9.21}),
+    ("focal", {"gamma": 0.5}),
+    ("focal", {"gamma": 2.0, "focal_factors": "detached"}),
+    ("aul", {"a": 5.5, "q": 3.0}),
+    ("aul", {"a": 3.0, "q": 0.1}),
+    ("ael", {"a": 2.5}),
+    ("phuber_ce", {"tau": 2.0}),
+    ("phuber_gce", {"tau": 10.0, "q": 0.7}),
+    ("phuber_gce", {"tau": 2.0, "q": 0.3}),
+    ("taylor_ce", {"order": 18}),
+    ("js", {"pi1": 0.5}),
+    ("js", {"pi1": 0.001}),
+    ("js", {"pi1": 0.9}),
+    ("ngce", {"q": 0.7}),
+    ("ngce", {"q": 0.1}),
+    ("nnce", {"p_min": 1e-7}),
+    ("nnfl", {"gamma": 0.5, "p_min": 1e-7}),
+    ("nnfl", {"gamma": 0.5, "p_min": 1e-8, "focal_factors": "detached"}),
+    ("anl_ce", {"alpha": 5.0, "beta": 5.0, "p_min": 1e-7}),
+    ("anl_fl", {"alpha": 10.0, "beta": 1.0, "gamma": 0.5, "p_min": 1e-7}),
+    ("nce_rce", {"alpha": 10.0, "beta": 0.1}),
+    ("nfl_rce", {"alpha": 1.0, "beta": 1.0, "gamma": 0.5, "focal_factors": "detached"}),
+    ("nce_aul", {"alpha": 1.0, "beta": 4.0, "a": 6.3, "q": 1.5}),
+    ("nce_ael", {"alpha": 1.0, "beta": 4.0, "a": 5.0}),
+    ("mse", {}),
+    ("amse", {"a": 30.0}),
+    ("jal_ce", {"alpha": 5.0, "beta": 1.0, "a": 20.0}),
+    ("jal_fl", {"alpha": 1.0, "beta": 1.0, "a": 30.0, "gamma": 0.5, "focal_factors": "detached"}),
+    ("eps_ce", {"m": 1e5, "floor": 1e-8}),
+    ("eps_ce", {"m": 0.1, "floor": 1e-8}),
+    ("eps_ce_mae", {"alpha": 0.01, "beta": 5.0, "m": 1e3, "floor": 1e-8}),
+    ("logit_clip", {"delta": 1.5, "threshold": "delta", "q": 0.0}),
+    ("logit_clip", {"delta": 2.5, "threshold": "reciprocal", "q": 0.7}),
+    ("sr", {"tau": 0.5, "s": 0.1, "weight": 1.2, "q": 0.0}),
+    ("sr", {"tau": 0.1, "s": 0.1, "weight": 4.0, "q": 0.01}),
+    ("ldr_kl", {"margin": 0.1, "lam": 10.0}),
+    ("ldr_kl", {"margin": 0.1, "lam": 1.0}),
+    ("label_smoothing", {"smoothing": 0.1}),
+    ("bootstrap_soft", {"weight": 0.05}),
+    ("bootstrap_hard", {"weight": 0.2}),
+    ("forward_correction", {"rate": 0.0}),
+    ("forward_correction", {"rate": 0.4}),
+    ("backward_correction", {"rate": 0.4}),
 )
 """Every loss at published parameters, some at the ends of their ranges."""
+
+
+CROSSING = ("ldr_kl", "backward_correction")
+"""Losses that may be negative: an error of their value is told beside the logits, or 1."""
 
 
 def main() -> None:
@@ -83,11 +130,22 @@ def errors_of(
     (gradient,) = torch.autograd.grad(value.sum(), logits)
     exact_value, exact_gradient = value_and_gradient(name, z.tolist(), k, parameters)
     tiny = 10 * torch.finfo(z.dtype).tiny
-    value_error = abs(value.item() - exact_value) / max(abs(exact_value), tiny)
-    size = max(max(abs(x) for x in exact_gradient), tiny)
+    least = max(1.0, float(z.abs().max())) if name in CROSSING else tiny
+    value_error = abs(value.item() - exact_value) / max(abs(exact_value), least)
+    size = max(*(abs(x) for x in exact_gradient), tiny, _turning(name, z, parameters))
     components = zip(gradient.tolist(), exact_gradient, strict=True)
     gradient_error = max(abs(ours - exact) for ours, exact in components) / size
     return float(value_error), float(gradient_error)
+
+
+def _turning(name: str, z: Tensor, parameters: Mapping[str, Any]) -> float:
+    """Size of a gradient before the part along the logits, which may be all of it, is taken out."""
+    length = float(torch.linalg.vector_norm(z))
+    if name == "logit_clip":
+        return float(parameters["delta"]) / length
+    if name == "sr":
+        return (1 + parameters["weight"]) / (parameters["tau"] * length)
+    return 0.0
 
 
 def cases(samples: int, dtype: torch.dtype) -> Iterator[tuple[Tensor, int]]:

@@ -10,21 +10,27 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from trainables.config import Choice, TrainingConfig
 
 FIRST_REVISION = 1
+REVISIONS = "revisions"
+"""Where a canonical form tells revisions that are not the first; no field is called so."""
+
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
+"""One encoder for all cells: making one for each takes as long as the text."""
 
 
 class Catalog(Protocol):
     """What the sweep asks of the trainables; `trainables.catalog` is one."""
 
-    def build_config(self, fields: Mapping[str, Any], /) -> TrainingConfig: ...
+    def builder(self) -> Callable[[Mapping[str, Any]], TrainingConfig]: ...
     def revisions(self, config: TrainingConfig, /) -> dict[str, int]: ...
     def is_built_in(self, config: TrainingConfig, /) -> bool: ...
+    def require(self, field: str, name: str, /) -> None: ...
     def without_defaults(self, field: str, choice: Choice, /) -> Choice: ...
 
 
@@ -74,15 +80,36 @@ class StudyCell:
 
 def make_cell(config: TrainingConfig, catalog: Catalog) -> Cell:
     """The cell of a resolved configuration."""
-    revisions = catalog.revisions(config)
-    identity = _text(canonical_form(config, revisions, catalog))
-    return Cell(
-        config,
-        key=_digest(identity),
-        base_key=_digest(_text(canonical_form(config, {}, catalog))),
-        revisions=revisions,
-        identity=identity,
-    )
+    return Replicates(config, catalog).at(config.seed)
+
+
+class Replicates:
+    """The cells that differ in their seed alone; what they share is made once.
+
+    Args:
+        config: one of them, resolved.
+    """
+
+    def __init__(self, config: TrainingConfig, catalog: Catalog) -> None:
+        self._config = config
+        self._revisions = catalog.revisions(config)
+        self._form = canonical_form(config, self._revisions, catalog)
+        self._base_form = {name: part for name, part in self._form.items() if name != REVISIONS}
+
+    def at(self, seed: int) -> Cell:
+        """The cell of one seed."""
+        config = dataclasses.replace(self._config, seed=seed)
+        identity = _text(_seeded(self._form, config))
+        key = _digest(identity)
+        is_first = REVISIONS not in self._form
+        base_key = key if is_first else _digest(_text(_seeded(self._base_form, config)))
+        return Cell(config, key, base_key, self._revisions, identity)
+
+
+def _seeded(form: Mapping[str, Any], config: TrainingConfig) -> dict[str, Any]:
+    """A canonical form with the seed of `config`, left out if it is the default."""
+    others = {name: part for name, part in form.items() if name != "seed"}
+    return {**others, "seed": config.seed} if config.seed != TrainingConfig.seed else others
 
 
 def key_of(config: Mapping[str, Any], revisions: Mapping[str, int], catalog: Catalog) -> str | None:
@@ -118,7 +145,7 @@ def canonical_form(
         if value != item.default:
             form[item.name] = _canonical(item.name, value, catalog)
     moved = {name: number for name, number in revisions.items() if number != FIRST_REVISION}
-    return {**form, "revisions": moved} if moved else form
+    return {**form, REVISIONS: moved} if moved else form
 
 
 def _canonical(field: str, value: Any, catalog: Catalog) -> Any:
@@ -131,7 +158,7 @@ def _canonical(field: str, value: Any, catalog: Catalog) -> Any:
 
 def _text(form: Mapping[str, Any]) -> str:
     """Sorted JSON; floats in shortest form, so 0.1 and 1e-1 agree."""
-    return json.dumps(form, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return _encode(form)
 
 
 def _digest(text: str) -> str:

@@ -51,6 +51,7 @@ class Expectations:
         self._data_root, self._edited, self._of_all_data = data_root, edited, of_all_data
         self._only_remembered = only_remembered
         self._texts: dict[tuple[tuple[str, str], ...], tuple[str, str]] = {}
+        self._shared: dict[tuple[int, ...], _Shared] = {}
         self._data: dict[Choice, ContentDigests | None] = {}
 
     def planned(
@@ -65,7 +66,7 @@ class Expectations:
         self, study: str, entry: StudyCell, data: dict[Choice, ContentDigests | None]
     ) -> PlannedCell:
         cell = entry.cell
-        revisions, sources = self._revisions_and_sources(cell) if cell else (None, None)
+        shared = self._of_replicates(cell) if cell else None
         digests = data.get(cell.config.dataset) if cell else None
         return PlannedCell(
             study=study,
@@ -75,13 +76,22 @@ class Expectations:
             base_key=cell.base_key if cell else None,
             seed=entry.seed,
             axes=entry.axes,
-            config=_as_text(cell.config.to_dict()) if cell else None,
+            config=shared.config_text(entry.seed) if shared else None,
             skipped=entry.skipped,
-            revisions=revisions,
-            sources=sources,
+            revisions=shared.revisions if shared else None,
+            sources=shared.sources if shared else None,
             train_data_sha256=digests.train if digests else None,
             test_data_sha256=digests.test if digests else None,
         )
+
+    def _of_replicates(self, cell: Cell) -> _Shared:
+        """Made once for all cells that differ in their seed alone."""
+        # By identity, since equal values may have other texts (1, 1.0 and true).
+        others = [value for name, value in vars(cell.config).items() if name != "seed"]
+        key = tuple(map(id, others))
+        if key not in self._shared:
+            self._shared[key] = _Shared(cell.config, *self._revisions_and_sources(cell))
+        return self._shared[key]
 
     def _revisions_and_sources(self, cell: Cell) -> tuple[str, str]:
         """Made once for all cells with the same components."""
@@ -101,6 +111,26 @@ class Expectations:
             except (DatasetError, OSError):
                 self._data[dataset] = None
         return self._data[dataset]
+
+
+class _Shared:
+    """What cells say that differ in their seed alone.
+
+    Args:
+        config: of one of them; kept, so that its values keep their identity.
+        revisions, sources: of their components, as the store keeps them.
+    """
+
+    def __init__(self, config: TrainingConfig, revisions: str, sources: str) -> None:
+        self._config, self.revisions, self.sources = config, revisions, sources
+        fields = sorted(config.to_dict().items())
+        parts = [(name, _as_text({name: value})[1:-1]) for name, value in fields]
+        self._before = "".join(f"{part}, " for name, part in parts if name < "seed")
+        self._after = "".join(f", {part}" for name, part in parts if name > "seed")
+
+    def config_text(self, seed: int) -> str:
+        """The configuration of one seed, as `_as_text` would write it."""
+        return f'{{{self._before}"seed": {seed}{self._after}}}'
 
 
 def _all(cells: Iterable[StudyCell]) -> set[Choice]:

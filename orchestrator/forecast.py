@@ -65,8 +65,9 @@ def forecast(due: Sequence[Cell], paces: Sequence[Pace], device: str | None = No
     low = middle = high = 0.0
     used: dict[Kind, int] = {}
     unknown: dict[Kind, list[Cell]] = {}
+    texts: dict[int, str] = {}  # by identity: cells share their components, and equal ones differ
     for cell in due:
-        kind = _kind(cell.config)
+        kind = _kind(cell.config, texts)
         pace = known.get(kind)
         if pace is None:
             unknown.setdefault(kind, []).append(cell)
@@ -109,10 +110,13 @@ def forecast_lines(found: Forecast, slots: int | None = None) -> Iterator[str]:
         yield f"about {max(1, round(found.num_bytes / 1e6))} MB of results"
 
 
-def _kind(config: TrainingConfig) -> Kind:
+def _kind(config: TrainingConfig, texts: dict[int, str]) -> Kind:
+    for choice in (config.dataset, config.architecture):
+        if id(choice) not in texts:
+            texts[id(choice)] = _canonical(choice)
     return (
-        _canonical(config.dataset),
-        _canonical(config.architecture),
+        texts[id(config.dataset)],
+        texts[id(config.architecture)],
         config.batch_size,
         config.precision,
     )

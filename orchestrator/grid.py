@@ -7,15 +7,29 @@ catalog, and whatever it refuses becomes an error at the place where the study s
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from orchestrator.candidates import PickError, check_pick
-from orchestrator.cell import Catalog, Cell, StudyCell, make_cell
+from orchestrator.cell import Catalog, Cell, Replicates, StudyCell
+from orchestrator.grid_size import check_size
 from orchestrator.phases import Pick
 from orchestrator.source import KeyPath, Source
-from orchestrator.study import ALL, Block, Phase, Skip, Study, pick_reference, smoke_fields
+from orchestrator.study import (
+    ALL,
+    Block,
+    DatasetPart,
+    Phase,
+    Skip,
+    Study,
+    dataset_name,
+    pick_reference,
+    smoke_fields,
+)
+from storage.reporting.spec import METRIC, FigureSpec, TableSpec
+from trainables.config import TrainingConfig
 from trainables.registry import ComponentError, nearest
 from trainables.stacking import stack_group
 
@@ -36,15 +50,19 @@ def expand(
     smoke: bool = False,
 ) -> tuple[StudyCell, ...]:
     """Every cell of the study, phase after phase. Raises StudyError."""
-    maker = _Maker(source, catalog, picks or {}, smoke)
+    check_size(study, source)
+    _check_dataset_names(study, source, catalog)
+    maker = _Maker(source, catalog, catalog.builder(), picks or {}, smoke)
     cells: dict[tuple[str, int, frozenset[tuple[str, str]]], StudyCell] = {}
     for name, phase in study.stages.items():
         for point in _points(study, name, phase):
+            replicates = maker.replicates(name, phase, point)
+            axes = frozenset(replicates.axes.items())
             for seed in phase.seeds or study.seeds:
-                cell = maker.make(name, phase, point, seed, position=len(cells))
+                cell = replicates.at(seed, position=len(cells))
                 # Two blocks may ask for the same cell; it stands once.
-                cells.setdefault((name, seed, frozenset(cell.axes.items())), cell)
-    _check_table_fields(study, source, list(cells.values()))
+                cells.setdefault((name, seed, axes), cell)
+    _check_shown_fields(study, source, list(cells.values()))
     _check_picks(study, source, list(cells.values()))
     if study.resources.asks_for_stacks:
         _check_stacks(source, list(cells.values()))
@@ -57,7 +75,7 @@ def flatten(fields: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     for key, value in fields.items():
         if isinstance(value, Mapping):
             flat |= flatten(value, f"{prefix}{key}.")
-            if not prefix and "name" in value:
+            if not prefix and f"{key}.name" in flat:  # not if it is a mapping, which is refused
                 flat[key] = flat.pop(f"{key}.name")
         else:
             flat[f"{prefix}{key}"] = display(value)
@@ -92,46 +110,76 @@ class _Point:
     prefixes: tuple[KeyPath, ...]
 
 
+class _Replicates:
+    """A point at each of its seeds → StudyCell. What the seeds share is made once.
+
+    Args:
+        skip: rules that leave cells of this point out, at some seeds or at all.
+        make: makes the runs; asked for once some seed is not skipped.
+    """
+
+    def __init__(
+        self,
+        phase: str,
+        fields: Mapping[str, Any],
+        axes: Mapping[str, str],
+        pending: str | None,
+        skip: Sequence[Skip],
+        make: Callable[[int], Replicates],
+    ) -> None:
+        self._phase, self._fields, self.axes, self._pending = phase, fields, axes, pending
+        self._skip, self._make = skip, make
+        self._runs: Replicates | None = None
+
+    def at(self, seed: int, *, position: int) -> StudyCell:
+        """The cell of one seed. Raises StudyError."""
+        skipped = next((rule.because for rule in self._skip if _names_seed(rule, seed)), None)
+        cell = self._cell(seed) if skipped is None and self._pending is None else None
+        return StudyCell(
+            self._phase, position, seed, self.axes, self._fields, cell, skipped, self._pending
+        )
+
+    def _cell(self, seed: int) -> Cell:
+        self._runs = self._runs or self._make(seed)
+        return self._runs.at(seed)
+
+
 @dataclass(frozen=True)
 class _Maker:
-    """Point and seed → StudyCell."""
+    """Point → its cells."""
 
     source: Source
     catalog: Catalog
+    build: Callable[[Mapping[str, Any]], TrainingConfig]
     picks: Picks
     smoke: bool
 
-    def make(
-        self, phase_name: str, phase: Phase, point: _Point, seed: int, *, position: int
-    ) -> StudyCell:
+    def replicates(self, phase_name: str, phase: Phase, point: _Point) -> _Replicates:
         fields, pending = self._with_picks(point.fields, point.label)
         axes = _axes(fields, point.label)
-        skipped = next((rule.because for rule in phase.skip if _matches(rule, axes, seed)), None)
-        runs = skipped is None and pending is None
-        cell = self._cell({**fields, "seed": seed}, point) if runs else None
-        return StudyCell(phase_name, position, seed, axes, fields, cell, skipped, pending)
+        skip = [rule for rule in phase.skip if _matches(rule, axes)]
+        make = partial(self._runs, fields, point)
+        return _Replicates(phase_name, fields, axes, pending, skip, make)
 
     def _with_picks(
         self, given: Mapping[str, Any], label: str | None
     ) -> tuple[dict[str, Any], str | None]:
         """Fields with picked values in place, and the first pick that is not made yet."""
         fields, axes = dict(given), _axes(given, label)
-        for field, value in given.items():
-            reference = pick_reference(value)
-            if reference is None:
-                continue
+        for path, reference in _references(given):
             phase, _, name = reference.partition(".")
             made = self.picks.get((phase, name), ())
             won = [p for p in made if all(axes.get(f) == v for f, v in p.group.items())]
-            fields[field] = won[0].value if won else PENDING
+            fields |= _replaced(fields, path, won[0].value if won else PENDING)
             if not won:
                 return fields, reference
         return fields, None
 
-    def _cell(self, fields: dict[str, Any], point: _Point) -> Cell:
-        run = smoke_fields(fields) if self.smoke else fields
+    def _runs(self, fields: Mapping[str, Any], point: _Point, seed: int) -> Replicates:
+        given = {**fields, "seed": seed}
+        run = smoke_fields(given) if self.smoke else given
         try:
-            return make_cell(self.catalog.build_config(run), self.catalog)
+            return Replicates(self.build(run), self.catalog)
         except ComponentError as error:
             path = self._place(error.key or "", point)
             raise self.source.error(error.message, path, error.nearest) from None
@@ -152,6 +200,23 @@ class _Maker:
         return next((path for path in written if self.source.stands(path)), (key,))
 
 
+def _references(fields: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """(field,) or (field, parameter) whose value is left to a pick, and that pick."""
+    for field, value in fields.items():
+        if (reference := pick_reference(value)) is not None:
+            yield (field,), reference
+        elif isinstance(value, Mapping):
+            for parameter, inner in value.items():
+                if (reference := pick_reference(inner)) is not None:
+                    yield (field, parameter), reference
+
+
+def _replaced(fields: Mapping[str, Any], path: tuple[str, ...], value: Any) -> dict[str, Any]:
+    """The changed field: `value` itself, or its component with one other parameter."""
+    field, *inside = path
+    return {field: {**fields[field], inside[0]: value} if inside else value}
+
+
 def _points(study: Study, phase_name: str, phase: Phase) -> Iterator[_Point]:
     """The points of a phase's blocks, in the study's order."""
     top: KeyPath = ("phases", phase_name) if study.phases else ()
@@ -169,7 +234,11 @@ def _points(study: Study, phase_name: str, phase: Phase) -> Iterator[_Point]:
             written: dict[str, Any] = {}
             for part in (study.cell, phase.cell, block.cell, *chosen):
                 written |= part
-            yield _point(losses, written, prefixes)
+            name = dataset_name(written) or ""
+            own = study.datasets.get(name, DatasetPart())
+            known = {**study.losses, **own.losses, **phase.losses, **block.losses}
+            places = (*prefixes, ("datasets", name))
+            yield _point(known, {**own.fields_beside(written), **written}, places)
 
 
 def _point(
@@ -205,13 +274,27 @@ def _axes(fields: Mapping[str, Any], label: str | None) -> dict[str, str]:
     return {**flatten(fields), **({} if label is None else {"loss": label})}
 
 
-def _matches(rule: Skip, axes: Mapping[str, str], seed: int) -> bool:
-    known = {**axes, "seed": str(seed)}
-    for field, values in rule.when.items():
-        wanted = values if isinstance(values, list) else [values]
-        if known.get(field) not in {display(value) for value in wanted}:
-            return False
-    return True
+def _matches(rule: Skip, axes: Mapping[str, str]) -> bool:
+    """Whether a rule leaves out the cells of a point, whatever it says of seeds."""
+    others = ((field, values) for field, values in rule.when.items() if field != "seed")
+    return all(axes.get(field) in _displayed(values) for field, values in others)
+
+
+def _names_seed(rule: Skip, seed: int) -> bool:
+    return "seed" not in rule.when or str(seed) in _displayed(rule.when["seed"])
+
+
+def _displayed(values: Any) -> set[str]:
+    return {display(value) for value in (values if isinstance(values, list) else [values])}
+
+
+def _check_dataset_names(study: Study, source: Source, catalog: Catalog) -> None:
+    """What belongs to a data set stands under the name of one. Raises StudyError."""
+    for name in study.datasets:
+        try:
+            catalog.require("dataset", name)
+        except ComponentError as error:
+            raise source.error(error.message, ("datasets", name), error.nearest) from None
 
 
 def _check_stacks(source: Source, cells: list[StudyCell]) -> None:
@@ -238,18 +321,30 @@ def _check_picks(study: Study, source: Source, cells: list[StudyCell]) -> None:
                 raise source.error(str(error), path, error.nearest) from None
 
 
-def _check_table_fields(study: Study, source: Source, cells: list[StudyCell]) -> None:
-    """Rows, columns and filters of tables name fields that cells have. Raises StudyError."""
-    known = {field for cell in cells for field in cell.axes}
-    for name, table in study.tables.items():
-        for key, fields in (
-            ("rows", table.rows),
-            ("columns", table.columns),
-            ("where", table.where),
-        ):
+def _check_shown_fields(study: Study, source: Source, cells: list[StudyCell]) -> None:
+    """Fields that tables and figures name are fields that cells have. Raises StudyError."""
+    shared = {id(cell.axes): cell.axes for cell in cells}  # the seeds of a point share theirs
+    known = {field for axes in shared.values() for field in axes}
+    for path, spec in study.declared:
+        for key, fields in _fields_named(spec).items():
             for field in fields:
                 if field not in known:
                     hint = nearest(field, known)
-                    raise source.error(
-                        f"no cell has a field '{field}'", ("tables", name, key), hint
-                    )
+                    raise source.error(f"no cell has a field '{field}'", (*path, key), hint)
+
+
+def _fields_named(spec: TableSpec | FigureSpec) -> dict[str, tuple[str, ...]]:
+    """Key of a table or a figure → the fields of cells that stand there."""
+    if isinstance(spec, TableSpec):
+        return {"rows": spec.rows, "columns": spec.columns, "where": tuple(spec.where)}
+    spanned = {
+        "panels": spec.panels,
+        "series": spec.lines,
+        "dashed_by": () if spec.dashed_by is None else (spec.dashed_by,),
+    }
+    return {
+        **{key: tuple(f for f in fields if f != METRIC) for key, fields in spanned.items()},
+        "x": spec.axes[:1],
+        "y": spec.axes[1:],
+        "where": tuple(spec.where),
+    }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from orchestrator.opened import OpenedStudy, Picks
 from orchestrator.provenance import CodeVersion
 from orchestrator.study import Study
 from storage.attempt import PickRecord, PlannedCell, StudyRecord, StudyVersion
+from storage.reporting.spec import STEPS, FigureSpec
+from trainables.config import Choice
+from trainables.datasets import dataset_info
 
 
 def study_record(
@@ -30,6 +34,7 @@ def study_record(
         launch=launch_id,
         recorded_at=datetime.now(UTC),
         code_version=code.commit,
+        figures=_counted(study.figures, planned),
     )
 
 
@@ -44,6 +49,38 @@ def moved_note(versions: Sequence[StudyVersion], record: StudyRecord) -> str | N
     if Path(former).resolve() == Path(record.source_path).resolve():
         return None
     return f"study '{record.name}' was last recorded from {former}; both stay in the history"
+
+
+def _counted(
+    figures: Mapping[str, FigureSpec], planned: Sequence[PlannedCell]
+) -> dict[str, FigureSpec]:
+    """The figures, with the training images that their steps are counted from."""
+    if not any(spec.x == STEPS for spec in figures.values()):
+        return dict(figures)
+    known = _train_images(planned)
+    return {
+        name: spec.model_copy(update={"train_images": {**known, **spec.train_images}})
+        if spec.x == STEPS
+        else spec
+        for name, spec in figures.items()
+    }
+
+
+def _train_images(planned: Sequence[PlannedCell]) -> dict[str, int]:
+    """Data set → its training images, as far as they are known without its files."""
+    datasets = {
+        json.dumps(json.loads(cell.config)["dataset"], sort_keys=True)
+        for cell in planned
+        if cell.config is not None
+    }
+    counts: dict[str, set[int | None]] = {}
+    for dataset in map(json.loads, sorted(datasets)):
+        name = dataset.pop("name")
+        info = dataset_info(Choice.of(name, dataset))
+        counts.setdefault(name, set()).add(info.num_train)
+    # Two forms of one data set may have other numbers of images; then the name says nothing.
+    only = {name: found.pop() for name, found in counts.items() if len(found) == 1}
+    return {name: number for name, number in only.items() if number is not None}
 
 
 def pick_records(study: Study, picks: Picks) -> list[PickRecord]:

@@ -122,7 +122,10 @@ def _read(path: Path) -> tuple[str, dict[str, Any], dict[KeyPath, Place]]:
 
 def _read_text(path: Path) -> str:
     try:
-        content = path.read_bytes()
+        if path.exists() and not path.is_file():  # a pipe or a device may never end
+            raise StudyError("cannot be read: it is no file", (str(path), 1, 1))
+        with path.open("rb") as file:
+            content = file.read(LIMIT_BYTES + 1)
     except OSError as error:
         raise StudyError(f"cannot be read: {error.strerror}", (str(path), 1, 1)) from None
     if len(content) > LIMIT_BYTES:

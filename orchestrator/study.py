@@ -1,4 +1,4 @@
-"""Plain tree → Study: what is compared, under which protocol, and which tables it ends in.
+"""Plain tree → Study: what is compared, under which protocol, which tables and figures it ends in.
 
 Pydantic models check the form; `parse_study` turns the first violation into one line with its place
 and adds the checks that span several keys. Knows no component: whether a loss or a data set exists
@@ -23,11 +23,17 @@ from pydantic import (
 from orchestrator.packing import Resources
 from orchestrator.source import KeyPath, Source, StudyError
 from storage.reporting.selection import METRIC_FACTS
-from storage.reporting.spec import Metric, TableSpec
+from storage.reporting.spec import FigureSpec, Metric, TableSpec
 from trainables.registry import nearest
 
 ALL = "all"
 SMOKE_IMAGES = 32
+LARGEST_WHOLE = 2**63 - 1
+"""What a column of whole numbers holds."""
+
+MOST_CELLS = 200_000
+"""Of one study. All of them are planned in memory, whatever is run of them."""
+
 SMOKE_SUFFIX = "-smoke"
 """Of the name under which a smoke run is kept."""
 MAIN = "main"
@@ -43,8 +49,16 @@ class Model(BaseModel):
 def _seed_list(value: Any) -> Any:
     """`3` means seeds 0, 1, 2."""
     if isinstance(value, int) and not isinstance(value, bool):
-        return list(range(min(value, 1_000_000)))
+        if value > MOST_CELLS:
+            raise ValueError(too_many(value, "seeds"))
+        return list(range(value))
     return value
+
+
+def too_many(count: int, of_what: str) -> str:
+    """That a study asks for more than `MOST_CELLS`."""
+    number = f"{count:,}" if count < 10**18 else "more than 10^18"
+    return f"{number} {of_what} are too many: a study may have {MOST_CELLS:,} cells"
 
 
 def _equally_long(group: dict[str, list[Any]]) -> dict[str, list[Any]]:
@@ -58,7 +72,7 @@ Zipped = Annotated[dict[str, list[Any]], AfterValidator(_equally_long)]
 
 TrackerName = Literal["tensorboard", "mlflow", "wandb"]
 
-Seed = Annotated[int, Field(ge=0, strict=True)]
+Seed = Annotated[int, Field(ge=0, le=LARGEST_WHOLE, strict=True)]
 Seeds = Annotated[tuple[Seed, ...], BeforeValidator(_seed_list), Field(min_length=1)]
 Axes = dict[str, Any]
 """Field, dotted into a component → value, or list of values."""
@@ -138,6 +152,23 @@ class Phase(Block):
         return frozenset(r.field for r in same) - {rule.field}
 
 
+class DatasetPart(Model):
+    """What belongs to a data set, for every cell on it that does not say otherwise.
+
+    Args:
+        cell: fields of its cells; whatever the study writes about a field goes before.
+        losses: label → loss where its parameters belong to the data set's class count, in place of
+            those at the top of the study; a phase or a block may change them again.
+    """
+
+    cell: Axes = Field(default_factory=dict)
+    losses: dict[str, Any] = Field(default_factory=dict)
+
+    def fields_beside(self, written: Mapping[str, Any]) -> Axes:
+        """The fields of which `written` does not give the whole."""
+        return {key: value for key, value in self.cell.items() if key.split(".")[0] not in written}
+
+
 class Study(Model):
     """One study file. `phases` replaces `grid`, `zip`, `blocks` and `skip` at the top."""
 
@@ -146,6 +177,7 @@ class Study(Model):
     description: str = ""
     cell: Axes = Field(default_factory=dict)
     losses: dict[str, Any] = Field(default_factory=dict)
+    datasets: dict[str, DatasetPart] = Field(default_factory=dict)
     seeds: Seeds = (0,)
     grid: Axes = Field(default_factory=dict)
     zip: tuple[Zipped, ...] = ()
@@ -153,6 +185,7 @@ class Study(Model):
     skip: tuple[Skip, ...] = ()
     phases: dict[str, Phase] = Field(default_factory=dict)
     tables: dict[str, TableSpec] = Field(default_factory=dict)
+    figures: dict[str, FigureSpec] = Field(default_factory=dict)
     resources: Resources = Resources()
     trackers: tuple[TrackerName, ...] = ()
 
@@ -165,6 +198,13 @@ class Study(Model):
         """Phases in order; a study without any has one, made of its own grid."""
         whole = Phase(grid=self.grid, zip=self.zip, blocks=self.blocks, skip=self.skip)
         return self.phases or {MAIN: whole}
+
+    @property
+    def declared(self) -> tuple[tuple[KeyPath, TableSpec | FigureSpec], ...]:
+        """What its results are shown in, each with its place in the file."""
+        tables = ((("tables", name), spec) for name, spec in self.tables.items())
+        figures = ((("figures", name), spec) for name, spec in self.figures.items())
+        return (*tables, *figures)
 
 
 def parse_study(source: Source) -> Study:
@@ -200,14 +240,11 @@ def smoke_form(study: Study) -> Study:
 
 def smoke_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
     """A cell's plain fields cut down for a smoke run; what the loss and the network see stays."""
-    dataset = fields.get("dataset")
-    name = dataset.get("name") if isinstance(dataset, dict) else dataset
-    tiny = {"name": "synthetic", "like": name, "images": SMOKE_IMAGES}
+    tiny = {"name": "synthetic", "like": dataset_name(fields), "images": SMOKE_IMAGES}
     epochs, batch_size = fields.get("epochs", 1), fields.get("batch_size", 128)
-    noise = fields.get("noise")
-    if isinstance(noise, dict) and noise.get("kind") == "human":
-        # Human labels belong to the real images.
-        fields = {**fields, "noise": {"kind": "symmetric", "rate": 0.4}}
+    if fields.get("precision") == "tf32":
+        # A form of fp32 that only a GPU has; a smoke run is for any machine.
+        fields = {**fields, "precision": "fp32"}
     architecture = fields.get("architecture")
     if isinstance(architecture, dict) and "weights" in architecture:
         # Nothing is downloaded to see whether a study runs.
@@ -218,6 +255,13 @@ def smoke_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
         "epochs": min(epochs, 2) if isinstance(epochs, int) else epochs,
         "batch_size": min(batch_size, 16) if isinstance(batch_size, int) else batch_size,
     }
+
+
+def dataset_name(fields: Mapping[str, Any]) -> str | None:
+    """Name of a cell's data set, None where it names none."""
+    dataset = fields.get("dataset")
+    name = dataset.get("name") if isinstance(dataset, Mapping) else dataset
+    return name if isinstance(name, str) else None
 
 
 def pick_reference(value: Any) -> str | None:
@@ -232,22 +276,32 @@ def _check_phases(study: Study, source: Source) -> None:
     for key in ("grid", "zip", "blocks", "skip"):
         if study.phases and getattr(study, key):
             raise source.error("belongs into a phase, since this study has phases", (key,))
+    for part in ("cell", "losses", "datasets"):
+        for path, value in _values_with_path(study.model_dump()[part], (part,)):
+            if pick_reference(value) is not None:
+                raise source.error("a pick belongs into a phase that comes after its own", path)
     known: list[str] = []
     for name, phase in study.phases.items():
-        for path, value in _values_with_path(phase.model_dump(), ("phases", name)):
+        for path, value in _values_with_path(phase.model_dump(exclude={"seeds"}), ("phases", name)):
             reference = pick_reference(value)
             if reference is not None and reference not in known:
                 hint = nearest(reference, known)
                 raise source.error(f"no earlier phase has a pick '{reference}'", path, hint)
         known += [f"{name}.{pick}" for pick in phase.pick]
-    for name, table in study.tables.items():
-        if table.phase is not None and table.phase not in study.stages:
-            hint = nearest(table.phase, study.stages)
-            raise source.error(f"no phase '{table.phase}'", ("tables", name, "phase"), hint)
+    for path, spec in study.declared:
+        if spec.phase is not None and spec.phase not in study.stages:
+            hint = nearest(spec.phase, study.stages)
+            raise source.error(f"no phase '{spec.phase}'", (*path, "phase"), hint)
 
 
 def _check_losses(study: Study, source: Source) -> None:
-    """Labels named in a grid exist."""
+    """Labels named in a grid, or given other parameters on a data set, exist."""
+    for name, part in study.datasets.items():
+        for label in part.losses:
+            if label not in study.losses:
+                path: KeyPath = ("datasets", name, "losses", label)
+                hint = nearest(label, study.losses)
+                raise source.error(f"no loss '{label}' under 'losses'", path, hint)
     for name, phase in study.stages.items():
         prefix: KeyPath = ("phases", name) if study.phases else ()
         _check_labels(study, phase, (*prefix, "grid"), source)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from storage.reporting.spec import TableSpec
+    from storage.reporting.spec import FigureSpec, TableSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +97,7 @@ class PlannedCell:
 
 @dataclass(frozen=True)
 class StudyRecord:
-    """A study as it was launched: its text, its tables and every cell it asks for."""
+    """A study as it was launched: its text, its tables and figures, and every cell it asks for."""
 
     name: str
     title: str
@@ -110,6 +110,7 @@ class StudyRecord:
     launch: str
     recorded_at: datetime
     code_version: str
+    figures: Mapping[str, FigureSpec] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

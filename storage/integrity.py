@@ -9,12 +9,16 @@ groups that are sound out of a file that is not. Knows bytes and Arrow tables, n
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
+import os
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import pyarrow as pa
 from pyarrow.parquet import ParquetFile, ParquetWriter
@@ -73,7 +77,30 @@ def decode(content: bytes, columns: Sequence[str] | None = None) -> pa.Table:
 
 def read(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     """The table in a file. Raises DamagedFileError, or FileNotFoundError if it has gone."""
-    return decode(path.read_bytes(), columns)
+    return decode(read_bytes(path), columns)
+
+
+def open_file(path: Path) -> BinaryIO:
+    """A file opened for reading.
+
+    Raises DamagedFileError for what is no file: a pipe there would never end, a folder never begin.
+    """
+    try:
+        number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO):
+            raise DamagedFileError("it is no regular file") from None
+        raise
+    if not stat.S_ISREG(os.fstat(number).st_mode):
+        os.close(number)
+        raise DamagedFileError("it is no regular file")
+    return os.fdopen(number, "rb")
+
+
+def read_bytes(path: Path) -> bytes:
+    """The content of a file. Raises as `open_file` does."""
+    with open_file(path) as file:
+        return file.read()
 
 
 def footer(content: bytes) -> bytes:

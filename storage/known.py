@@ -85,17 +85,21 @@ def read_known(attempts: Iterable[pa.Table], decisions: Iterable[Decision]) -> K
 def _rows(table: pa.Table, mask: Any, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
     """Values of the columns `names` in the rows of `mask`, the oldest first.
 
-    Column by column: a mapping for each row takes longer.
+    Column by column: a mapping for each row takes longer. Times are whole numbers, since as Python
+    values they would import pandas.
     """
     chosen = table.select([*dict.fromkeys((*names, "committed_at"))]).filter(mask)
     if not len(chosen):
         return iter(())
     ordered = chosen.sort_by("committed_at")
-    columns = [ordered[name] for name in names]
-    filled = (
-        pc.fill_null(c, 0) if n == "edition" else c for n, c in zip(names, columns, strict=True)
-    )
-    return zip(*(column.to_pylist() for column in filled), strict=True)
+    columns = (_plain(name, ordered[name]).to_pylist() for name in names)
+    return zip(*columns, strict=True)
+
+
+def _plain(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
+    if name == "edition":
+        return pc.fill_null(column, 0)
+    return column.cast(WHOLE) if pa.types.is_timestamp(column.type) else column
 
 
 def _failures(rows: Sequence[dict[str, Any]]) -> Failures:

@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 import pyarrow as pa
 
-from storage.integrity import DamagedFileError
+from storage.integrity import DamagedFileError, open_file
 from storage.reader import Damage, Reader, empty, stack
 from storage.schema import (
     Outcome,
@@ -81,9 +81,12 @@ def open_segments(reader: Reader) -> list[OpenSegment]:
 
 def open_segment(reader: Reader, segment: Segment) -> OpenSegment:
     """Open one segment. Raises DamagedFileError, or FileNotFoundError if a file has gone."""
-    return OpenSegment(
-        segment, _attempts(reader, segment), segment.curves_path(reader.root).open("rb")
-    )
+    attempts = _attempts(reader, segment)
+    try:
+        curves = open_file(segment.curves_path(reader.root))
+    except DamagedFileError:  # told when they are asked for, as if they were not there
+        return OpenSegment(segment, attempts, None)
+    return OpenSegment(segment, attempts, curves)
 
 
 def segment_curves(reader: Reader, opened: OpenSegment) -> pa.Table:

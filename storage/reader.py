@@ -58,7 +58,7 @@ class Reader:
     def table(self, path: Path, schema: pa.Schema) -> pa.Table | None:
         """A file's rows in `schema`, metadata kept. None if it is damaged or has gone."""
         try:
-            return self.parse(path, path.read_bytes(), schema)
+            return self.parse(path, integrity.read_bytes(path), schema)
         except FileNotFoundError:
             return None
         except DamagedFileError as error:

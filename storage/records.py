@@ -24,23 +24,24 @@ from storage.schema import SCHEMA_VERSION, VERSION_KEY, picks_schema, planned_sc
 RECORD_KEY = b"orchestrator.record"
 """Metadata of a study's file: everything but its cells, as JSON."""
 
-_NOT_TEXT = ("overrides", "tables", "planned", "recorded_at")
+_NOT_TEXT = ("overrides", "tables", "figures", "planned", "recorded_at")
 _PLANNED_ALWAYS = ("study", "phase", "position", "seed", "axes")
 _PICKS_MAY_LACK = ("metric", "runner_up", "runner_up_score", "changed_share")
 
 
 def study_table(record: StudyRecord) -> pa.Table:
     """A study: its cells as rows, the rest as metadata."""
-    facts = {key: value for key, value in vars(record).items() if key not in ("planned", "tables")}
+    facts = {key: value for key, value in vars(record).items() if key != "planned"}
     facts["recorded_at"] = record.recorded_at.isoformat()
     facts["tables"] = {name: spec.model_dump(mode="json") for name, spec in record.tables.items()}
+    facts["figures"] = {name: spec.model_dump(mode="json") for name, spec in record.figures.items()}
     rows = [{**vars(cell), "axes": list(cell.axes.items())} for cell in record.planned]
     return _table(rows, planned_schema(), facts)
 
 
 def study_head(table: pa.Table) -> StudyRecord:
     """A study without its cells. Raises ValueError if its facts are not those of a study."""
-    from storage.reporting.spec import TableSpec  # its checker is slow to load
+    from storage.reporting.spec import FigureSpec, TableSpec  # their checker is slow to load
 
     try:
         facts = json.loads((table.schema.metadata or {})[RECORD_KEY])
@@ -50,6 +51,8 @@ def study_head(table: pa.Table) -> StudyRecord:
             **texts,
             overrides=tuple(str(item) for item in facts["overrides"]),
             tables={name: TableSpec(**spec) for name, spec in facts["tables"].items()},
+            # Records of older versions declare no figures.
+            figures={name: FigureSpec(**spec) for name, spec in facts.get("figures", {}).items()},
             recorded_at=_moment(facts["recorded_at"]),
             planned=(),
         )
@@ -83,7 +86,7 @@ def pick_records(table: pa.Table) -> tuple[PickRecord, ...]:
 
 
 def asks_the_same(one: pa.Table, other: pa.Table) -> bool:
-    """Whether two studies have the same text, overrides, tables and cells.
+    """Whether two studies have the same text, overrides, tables, figures and cells.
 
     Who launched them, when and from which file may differ.
     """
@@ -148,7 +151,8 @@ def foreign_study_problem(name: str, table: pa.Table, now: datetime) -> str | No
 
 
 def _asked(head: StudyRecord) -> tuple[Any, ...]:
-    return head.name, head.title, head.source_text, head.overrides, dict(head.tables)
+    declared = dict(head.tables), dict(head.figures)
+    return head.name, head.title, head.source_text, head.overrides, *declared
 
 
 def _same_rows(one: pa.Table, other: pa.Table, schema: pa.Schema) -> bool:

@@ -79,7 +79,7 @@ def read_current(root: Path) -> tuple[Segment, ...]:
     Raises DamagedFileError if the pointer is not what was written.
     """
     try:
-        record = json.loads(pointer_path(root).read_bytes())
+        record = json.loads(integrity.read_bytes(pointer_path(root)))
         entries, stated = record["segments"], record["sha256"]
     except FileNotFoundError:
         return ()
@@ -214,7 +214,7 @@ def _find_in(root: Path, segment: Segment, key: str, edition: int) -> dict[str, 
 def _curves_of(root: Path, segment: Segment, attempts: pa.Table, attempt: str) -> dict[str, Any]:
     """The curves of one attempt; nothing if they are lost."""
     try:
-        content = segment.curves_path(root).read_bytes()
+        content = integrity.read_bytes(segment.curves_path(root))
         curves = sound_curves(content, segment, attempts)[0].table
     except (DamagedFileError, FileNotFoundError):
         return {}
@@ -238,7 +238,7 @@ def _results(root: Path, segment: Segment) -> Mapping[tuple[str, int], int]:
 
 
 def _read_named(path: Path, digest: str) -> pa.Table:
-    return _decode_named(path.read_bytes(), digest)
+    return _decode_named(integrity.read_bytes(path), digest)
 
 
 def _decode_named(content: bytes, digest: str) -> pa.Table:

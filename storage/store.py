@@ -130,7 +130,7 @@ class Store:
         """
         relation = self._connection.sql(query, params=list(parameters))
         if timeout_seconds is not None:
-            with self._time_limit(timeout_seconds):
+            with self.time_limit(timeout_seconds):
                 relation = relation.materialize()
         return relation
 
@@ -246,7 +246,8 @@ class Store:
         )
 
     @contextmanager
-    def _time_limit(self, seconds: float) -> Iterator[None]:
+    def time_limit(self, seconds: float) -> Iterator[None]:
+        """Interrupts the query that runs after so many seconds. Raises TimeoutError."""
         timer = threading.Timer(seconds, self._connection.interrupt)
         timer.start()
         try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Protocol
+from typing import TYPE_CHECKING, Annotated, Literal, Protocol
 
 from trainables.registry import ParameterError, Range, Registry
 
@@ -120,13 +120,16 @@ class Rotation:
 @AUGMENTATIONS.register("random_crop")
 @dataclass(frozen=True)
 class RandomCrop:
-    """Cut a smaller square out at a random place; the network sees that size, tests the centre.
+    """Cut a smaller square out at a random place; training images have that size.
 
     Args:
         size: height and width of the square, at most those of the images.
+        test: what the network sees of a test image: the `centre` of that size (default), or the
+            `whole` image, which needs a network that averages over places, as ResNets do.
     """
 
     size: Annotated[int, Range(1)]
+    test: Literal["centre", "whole"] = "centre"
 
     def draw(self, num_images: int, generator: Generator) -> Tensor:
         """float64 [N, 2]: how far down and to the right, [0, 1)."""
@@ -144,7 +147,9 @@ class RandomCrop:
         return windows[torch.arange(len(images), device=images.device), :, top, left]
 
     def centre(self, images: Tensor) -> Tensor:
-        """uint8 [B, C, H, W] → [B, C, size, size], what test images are cut to."""
+        """uint8 [B, C, H, W] → [B, C, size, size], or as they are: what is seen of test images."""
+        if self.test == "whole":
+            return images
         top, left = ((extent - self.size) // 2 for extent in images.shape[-2:])
         return images[..., top : top + self.size, left : left + self.size]
 

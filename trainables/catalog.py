@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from typing import Any, get_type_hints
@@ -19,9 +19,10 @@ from trainables.calibration import asks_for_numbers, settle
 from trainables.config import Choice, TrainingConfig
 from trainables.datasets import DATASETS, dataset_info
 from trainables.losses import LOSSES
+from trainables.losses.published import with_published
 from trainables.noise import NOISES
 from trainables.normalization import NORMALIZATIONS
-from trainables.optimization import OPTIMIZERS, SCHEDULES
+from trainables.optimizers import OPTIMIZERS
 from trainables.registry import (
     ComponentError,
     Parameter,
@@ -30,6 +31,7 @@ from trainables.registry import (
     Registry,
     nearest,
 )
+from trainables.schedules import SCHEDULES
 from trainables.sources import ComponentSource, built_in_source, is_plug_in, shared_source
 
 REGISTRIES: dict[str, Registry[Any]] = {
@@ -49,6 +51,7 @@ RANGES = {
     "epochs": Range(1),
     "batch_size": Range(1),
     "micro_batch": Range(1),
+    "clip_norm": Range(0, low_open=True),
     "seed": Range(0),
     "noise_seed": Range(0),
 }
@@ -59,6 +62,11 @@ NAME_KEYS = {"noise": "kind"}
 
 CLEAN = Choice("none")
 
+Components = Choice | tuple[Choice, ...]
+"""What a field names: a component, or a list of them."""
+
+_FIELDS = {item.name: item for item in dataclasses.fields(TrainingConfig)}
+
 ENGINE = "engine"
 """Stands among the fields of a cell's sources for the code that all runs share."""
 
@@ -68,24 +76,17 @@ def build_config(fields: Mapping[str, Any]) -> TrainingConfig:
 
     A component is a mapping with its `name` (noise: `kind`), or just the name. Noise of rate 0 is
     no noise, so that clean cells are shared between a noise grid and a learning-rate search. A
-    loss's `logit_bias: auto` and `calibrate` become numbers for the class count of the data set.
+    loss's `defaults`, its `logit_bias: auto` and `calibrate` become numbers, the latter two for the
+    class count of the data set.
 
     Raises ComponentError whose `key` is the field, or `field.parameter`, of the first bad value.
     """
-    known = {item.name: item for item in dataclasses.fields(TrainingConfig)}
-    for name in fields:
-        if name not in known:
-            raise ParameterError(
-                f"a cell has no field '{name}'", key=name, nearest=nearest(name, known)
-            )
-    for name, item in known.items():
-        if name not in fields and item.default is dataclasses.MISSING:
-            raise ParameterError(f"every cell needs '{name}'", key=name)
-    values: dict[str, Any] = {
-        name: _read_components(name, value) if name in REGISTRIES else _read_scalar(name, value)
-        for name, value in _with_settled_loss(fields).items()
-    }
-    return resolve(TrainingConfig(**values))
+    return ConfigBuilder().build(fields)
+
+
+def builder() -> Callable[[Mapping[str, Any]], TrainingConfig]:
+    """`build_config` for many runs, which share what they name."""
+    return ConfigBuilder().build
 
 
 def resolve(config: TrainingConfig) -> TrainingConfig:
@@ -93,20 +94,102 @@ def resolve(config: TrainingConfig) -> TrainingConfig:
 
     Raises ComponentError with `key` = field, or field.parameter, of the first unsound choice.
     """
-    resolved: dict[str, Any] = {}
-    for name in REGISTRIES:
-        value = getattr(config, name)
-        if isinstance(value, Choice):
-            resolved[name] = _resolve_choice(name, value)
-        else:
-            resolved[name] = tuple(_resolve_choice(name, choice) for choice in value)
-    if resolved["noise"].get("rate") == 0:
-        resolved["noise"] = CLEAN
-    _check_batch(config, resolved["dataset"])
-    augmentations = [AUGMENTATIONS.build(choice) for choice in resolved["augmentation"]]
-    shape = input_shape(dataset_info(resolved["dataset"]).image_shape, augmentations)
-    _check_shape(resolved["architecture"], shape)
-    return dataclasses.replace(config, **resolved)
+    return ConfigBuilder().resolve(config)
+
+
+class ConfigBuilder:
+    """`build_config` for many runs: a component that several of them name is checked once.
+
+    Equal values become the same object, by which what belongs to a component can be looked up.
+    """
+
+    def __init__(self) -> None:
+        # By the text of a value: 1, 1.0 and true are equal and not the same.
+        self._read: dict[tuple[str, str], Components] = {}
+        self._settled: dict[tuple[str, str], Any] = {}
+        # By identity, which holds as long as the object is kept; the dictionaries above do that.
+        self._resolved: dict[tuple[str, int], tuple[Components, Components]] = {}
+        self._lengths: dict[tuple[int, int], tuple[Choice, Choice]] = {}
+        self._checked: set[tuple[int, int, int, int, int | None]] = set()
+
+    def build(self, fields: Mapping[str, Any]) -> TrainingConfig:
+        """See `build_config`. Raises ComponentError."""
+        for name in fields:
+            if name not in _FIELDS:
+                raise ParameterError(
+                    f"a cell has no field '{name}'", key=name, nearest=nearest(name, _FIELDS)
+                )
+        for name, item in _FIELDS.items():
+            if name not in fields and item.default is dataclasses.MISSING:
+                raise ParameterError(f"every cell needs '{name}'", key=name)
+        values: dict[str, Any] = {
+            name: self._components(name, value) if name in REGISTRIES else _read_scalar(name, value)
+            for name, value in self._with_settled_loss(fields).items()
+        }
+        return self.resolve(TrainingConfig(**values))
+
+    def resolve(self, config: TrainingConfig) -> TrainingConfig:
+        """See `resolve`. Raises ComponentError."""
+        resolved = {name: self._resolve(name, getattr(config, name)) for name in REGISTRIES}
+        resolved["schedule"] = self._lasting(resolved["schedule"], config.epochs)
+        if resolved["noise"].get("rate") == 0:
+            resolved["noise"] = CLEAN
+        dataset, augmentation = resolved["dataset"], resolved["augmentation"]
+        components = id(dataset), id(augmentation), id(resolved["architecture"])
+        checked = (*components, config.batch_size, config.micro_batch)
+        if checked not in self._checked:
+            _check_batch(config, dataset)
+            augmentations = [AUGMENTATIONS.build(choice) for choice in augmentation]
+            shape = input_shape(dataset_info(dataset).image_shape, augmentations)
+            _check_shape(resolved["architecture"], shape)
+            self._checked.add(checked)
+        return dataclasses.replace(config, **resolved)
+
+    def _lasting(self, schedule: Choice, epochs: int) -> Choice:
+        """A schedule whose length is that of the run, with that length as a number."""
+        if schedule.as_dict().get("epochs", 0) is not None:
+            return schedule
+        key = id(schedule), epochs
+        if key not in self._lengths:
+            self._lengths[key] = schedule, schedule.replace(epochs=epochs)
+        return self._lengths[key][1]
+
+    def _components(self, field: str, value: Any) -> Components:
+        key = field, repr(value)
+        if key not in self._read:
+            self._read[key] = _read_components(field, value)
+        return self._read[key]
+
+    def _resolve(self, field: str, given: Components) -> Any:
+        key = field, id(given)
+        if key not in self._resolved:
+            found: Components = (
+                _resolve_choice(field, given)
+                if isinstance(given, Choice)
+                else tuple(_resolve_choice(field, choice) for choice in given)
+            )
+            self._resolved[key] = given, found
+        return self._resolved[key][1]
+
+    def _with_settled_loss(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+        """`fields` with the parameters of the loss that are asked for by other words as numbers."""
+        loss = fields["loss"]
+        if not isinstance(loss, Mapping) or not isinstance(loss.get("name"), str):
+            return fields
+        key = repr(loss), repr(fields["dataset"])
+        if key not in self._settled:
+            self._settled[key] = _settled(loss, fields["dataset"])
+        return {**fields, "loss": self._settled[key]}
+
+
+def _settled(loss: Mapping[str, Any], dataset: Any) -> Mapping[str, Any]:
+    with _errors_under("loss"):
+        loss = with_published(loss)
+    if not asks_for_numbers(loss):
+        return loss
+    info = dataset_info(_resolve_choice("dataset", _read_choice("dataset", dataset)))
+    with _errors_under("loss"):
+        return settle(loss, info.num_classes)
 
 
 def _check_shape(architecture: Choice, shape: tuple[int, int, int]) -> None:
@@ -204,6 +287,11 @@ def is_built_in(config: TrainingConfig) -> bool:
     )
 
 
+def require(field: str, name: str) -> None:
+    """Raises ComponentError, with the nearest name, if `field` cannot name this component."""
+    REGISTRIES[field].component(name)
+
+
 def without_defaults(field: str, choice: Choice) -> Choice:
     """`choice` with the parameters dropped that equal the component's defaults."""
     parameters = REGISTRIES[field].component(choice.name).parameters
@@ -215,18 +303,7 @@ def without_defaults(field: str, choice: Choice) -> Choice:
     return Choice.of(choice.name, kept)
 
 
-def _with_settled_loss(fields: Mapping[str, Any]) -> Mapping[str, Any]:
-    """`fields` with the parameters of the loss that follow from the class count as numbers."""
-    loss = fields["loss"]
-    is_named = isinstance(loss, Mapping) and isinstance(loss.get("name"), str)
-    if not is_named or not asks_for_numbers(loss):
-        return fields
-    dataset = _resolve_choice("dataset", _read_choice("dataset", fields["dataset"]))
-    with _errors_under("loss"):
-        return {**fields, "loss": settle(loss, dataset_info(dataset).num_classes)}
-
-
-def _read_components(field: str, value: Any) -> Choice | tuple[Choice, ...]:
+def _read_components(field: str, value: Any) -> Components:
     if field == "augmentation":
         if not isinstance(value, list | tuple):
             raise ParameterError(f"'{field}' must be a list, not {value!r}", key=field)

@@ -66,6 +66,8 @@ class TrainingConfig:
         micro_batch: images that pass through the network at once, for networks whose batch does
             not fit into memory: gradients add up over a batch, but batch normalisation sees only
             so many. None for the whole batch.
+        clip_norm: > 0; gradients of a step are scaled down where their norm over all weights is
+            larger. None (default) for as they are.
         precision: arithmetic of the matrix products.
         seed: the replicate; generators for every purpose derive from it.
         noise_seed: fixes the label noise across replicates; None derives it from `seed`.
@@ -84,6 +86,7 @@ class TrainingConfig:
     normalization: Choice = Choice("dataset")
     batch_size: int = 128
     micro_batch: int | None = None
+    clip_norm: float | None = None
     precision: Precision = "fp32"
     noise_seed: int | None = None
 

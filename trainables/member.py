@@ -27,8 +27,8 @@ from trainables.losses import LOSSES, Loss, PruningLoss
 from trainables.losses.logit_bias import has_logit_bias, logit_bias_at
 from trainables.noise import NOISES, NoiseContext
 from trainables.noise.measure import labels_sha256
-from trainables.optimization import SCHEDULES
 from trainables.resident import ResidentData
+from trainables.schedules import SCHEDULES, Schedule, factor, is_gradual
 from trainables.seeding import generator
 
 
@@ -53,7 +53,7 @@ class Member:
         self.given = _noisy_labels(config, data, data_root)
         self.noisy_label_sha256 = labels_sha256(self.given.cpu())
         self.loss: Loss = LOSSES.build(config.loss)
-        self._schedule = SCHEDULES.build(config.schedule)
+        self._schedule: Schedule = SCHEDULES.build(config.schedule)
         self.weights = _sample_weights(self.loss, self.given, state)
         self.records = [EpochRecord(**record) for record in state["records"]] if state else []
         self.seconds: float = state["seconds"] if state else 0.0
@@ -71,8 +71,19 @@ class Member:
 
     @property
     def learning_rate(self) -> float:
-        """Of the next epoch."""
-        return self.config.learning_rate * self._schedule(self.epoch)
+        """At the start of the next epoch."""
+        return self.learning_rate_after(0)
+
+    @property
+    def rate_is_gradual(self) -> bool:
+        """Whether the learning rate may change within an epoch."""
+        return is_gradual(self._schedule)
+
+    def learning_rate_after(self, steps: int) -> float:
+        """Of the step that follows so many steps of the next epoch."""
+        steps_an_epoch = math.ceil(len(self.given) / self.config.batch_size)
+        share = factor(self._schedule, self.epoch, steps, steps_an_epoch)
+        return self.config.learning_rate * share
 
     @property
     def logit_bias(self) -> float:

@@ -28,11 +28,13 @@ from trainables.engine import (
 )
 from trainables.evaluate import TestFigures, evaluate
 from trainables.global_random import seed_globals, set_torch_generators, torch_generators
+from trainables.gradients import Shaping
 from trainables.member import Member
 from trainables.networks import LoneNetwork, Network, StackedNetwork, as_one
 from trainables.noise.measure import labels_sha256, realized_rate, transition_matrix
 from trainables.normalization import NORMALIZATIONS
-from trainables.optimization import OPTIMIZERS, SGD
+from trainables.optimizers import OPTIMIZERS
+from trainables.optimizers.sgd import SGD
 from trainables.pruning import kept_samples
 from trainables.registry import ParameterError
 from trainables.resident import ResidentData, resident_data
@@ -165,10 +167,9 @@ class Run:
         return self._seconds_before + time.perf_counter() - self._started
 
     def _train(self, after_step: Callable[[Run], None]) -> None:
-        self.learner.begin_epoch(
-            [member.learning_rate for member in self.members],
-            [member.logit_bias for member in self.members],
-        )
+        rates = self._learning_rates()
+        self.learner.begin_epoch(rates, [member.logit_bias for member in self.members])
+        is_gradual = any(member.rate_is_gradual for member in self.members)
         seed_globals(self.config.seed, self.members[0].epoch)
         epoch = self._epoch()
         if self._generators:  # of the checkpoint within this epoch
@@ -176,10 +177,23 @@ class Run:
         self._generators = torch_generators(self.device)
         with closing(epoch.batches(self.config.batch_size, self.steps_done)) as batches:
             for batch in batches:
+                if is_gradual:
+                    rates = self._follow_schedules(rates)
                 self._step(batch)
                 self.steps_done += 1
                 if len(self.members) == 1:
                     after_step(self)
+
+    def _follow_schedules(self, rates: list[float]) -> list[float]:
+        """The rates of the next step, set where they differ from those of the last one."""
+        now = self._learning_rates()
+        if now != rates:
+            self.learner.updates.set_learning_rates(now)
+        return now
+
+    def _learning_rates(self) -> list[float]:
+        """Of each member, for the next step."""
+        return [member.learning_rate_after(self.steps_done) for member in self.members]
 
     def _check_generators(self) -> None:
         """Members share torch's generators, so a stack is refused that draws from them."""
@@ -307,11 +321,13 @@ def _updates(
 ) -> Updates:
     parameters: list[nn.Parameter] = list(network.parameters())
     rule = OPTIMIZERS.build(config.optimizer)
+    shaping = Shaping(getattr(rule, "l1", 0.0), config.clip_norm)
     if isinstance(network, LoneNetwork):
-        return LoneUpdates(rule(parameters, config.learning_rate), states[0])
+        optimizer = rule(parameters, config.learning_rate)
+        return LoneUpdates(optimizer, parameters, shaping, states[0])
     if not isinstance(rule, SGD):
         raise ParameterError(f"{config.optimizer.name} cannot be stacked", key="optimizer")
-    return StackedUpdates(parameters, rule, states)
+    return StackedUpdates(parameters, rule, shaping, states)
 
 
 def _device_name(device: str) -> str:

@@ -14,6 +14,9 @@ from trainables.config import TrainingConfig
 from trainables.datasets import dataset_info
 from trainables.registry import ParameterError
 
+STACKED_RULES = ("sgd",)
+"""Update rules with a learning rate for each member."""
+
 
 class StackError(ParameterError):
     """These runs cannot be trained together; each of them can be trained alone."""
@@ -32,7 +35,7 @@ def stack_group(config: TrainingConfig) -> Hashable | None:
     """
     if not declares_stackable(ARCHITECTURES.build(config.architecture)):
         return None
-    if dataset_info(config.dataset).is_retrieval:
+    if dataset_info(config.dataset).is_retrieval or config.optimizer.name not in STACKED_RULES:
         return None
     return (
         config.dataset,
@@ -43,6 +46,7 @@ def stack_group(config: TrainingConfig) -> Hashable | None:
         config.epochs,
         config.batch_size,
         config.micro_batch,
+        config.clip_norm,
         config.precision,
     )
 

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from trainables.optimization import SGD
+from trainables.gradients import Shaping
+from trainables.optimizers.sgd import SGD
 
 MemberState = Mapping[int, Mapping[str, Any]]
 """Position of a parameter → its state by name, as `Optimizer.state_dict()["state"]` has it."""
@@ -33,13 +34,30 @@ class Updates(Protocol):
 
 
 class LoneUpdates:
-    """One member with an optimizer of torch."""
+    """One member with an optimizer of torch.
 
-    def __init__(self, optimizer: Optimizer, state: MemberState | None) -> None:
-        self._optimizer = optimizer
+    Args:
+        optimizer: over all of `parameters`, in any groups.
+        parameters: of the network, in its order, by which states are named.
+        shaping: of gradients before each step.
+        state: None to start.
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        parameters: Sequence[nn.Parameter],
+        shaping: Shaping,
+        state: MemberState | None,
+    ) -> None:
+        self._optimizer, self._parameters, self._shaping = optimizer, parameters, shaping
+        places = {id(weight): place for place, weight in enumerate(parameters)}
+        grouped = [weight for group in optimizer.param_groups for weight in group["params"]]
+        self._places = [places[id(weight)] for weight in grouped]
         if state:
             groups = optimizer.state_dict()["param_groups"]
-            optimizer.load_state_dict({"state": dict(state), "param_groups": groups})
+            known = {i: state[place] for i, place in enumerate(self._places) if place in state}
+            optimizer.load_state_dict({"state": known, "param_groups": groups})
         for group in optimizer.param_groups:
             group["lr"] = _rate_in_memory(group["lr"], group["params"][0].device)
 
@@ -47,6 +65,7 @@ class LoneUpdates:
         self._optimizer.zero_grad(set_to_none=True)
 
     def step(self) -> None:
+        self._shaping(self._parameters, stacked=False)
         self._optimizer.step()
 
     def set_learning_rates(self, rates: Sequence[float]) -> None:
@@ -57,7 +76,7 @@ class LoneUpdates:
     def member_state(self, member: int) -> MemberState:
         del member
         state: MemberState = self._optimizer.state_dict()["state"]
-        return state
+        return {self._places[position]: entry for position, entry in sorted(state.items())}
 
 
 def _rate_in_memory(rate: float, device: torch.device) -> Tensor:
@@ -72,6 +91,7 @@ class StackedUpdates:
     Args:
         parameters: of a `StackedNetwork`.
         rule: momentum, weight decay and form, shared by the members.
+        shaping: of gradients before each step.
         states: of each member; None for one that starts.
     """
 
@@ -79,9 +99,10 @@ class StackedUpdates:
         self,
         parameters: Iterable[nn.Parameter],
         rule: SGD,
+        shaping: Shaping,
         states: Sequence[MemberState | None],
     ) -> None:
-        self._parameters, self._rule = list(parameters), rule
+        self._parameters, self._rule, self._shaping = list(parameters), rule, shaping
         # Zero is the state before the first step: torch's momentum has no dampening there.
         self._momenta = [torch.zeros_like(weight) for weight in self._parameters]
         self._rates = torch.zeros(len(states), device=self._parameters[0].device)
@@ -96,6 +117,7 @@ class StackedUpdates:
 
     @torch.no_grad()
     def step(self) -> None:
+        self._shaping(self._parameters, stacked=True)
         for weight, momentum in zip(self._parameters, self._momenta, strict=True):
             assert weight.grad is not None
             change = self._change(weight, weight.grad, momentum)
@@ -103,7 +125,8 @@ class StackedUpdates:
             weight.addcmul_(rates, change, value=-1)
 
     def _change(self, weight: Tensor, gradient: Tensor, momentum: Tensor) -> Tensor:
-        if self._rule.weight_decay:
+        is_vector = weight.dim() <= 2  # one dimension more than in a lone network
+        if self._rule.weight_decay and not (self._rule.exempt_vectors and is_vector):
             gradient = gradient.add(weight, alpha=self._rule.weight_decay)
         if not self._rule.momentum:
             return gradient

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.cli.app import BAD_INPUT, app
-from orchestrator.cli.options import DataRoot
+from orchestrator.cli.options import RESULTS, DataRoot, StoreRoot, checked_store
 from orchestrator.cli.output import one_line_errors, show
 
 if TYPE_CHECKING:
     from orchestrator.figures.registry import Inputs
     from storage.reporting.figures.picture import Picture
+    from storage.store import Store
 
 LIST = "list"
 
@@ -40,44 +41,53 @@ def figure(
         bool, typer.Option("--synthetic", help="Drawn images where real ones are missing.")
     ] = False,
     data_root: DataRoot = None,
+    store: StoreRoot = RESULTS,
 ) -> None:
-    """Draw a figure of the sources that needs no training; NAME.html if no file is named."""
+    """Draw a figure of the sources, or of a launched study; NAME.html if no file is named.
+
+    Figures of results are drawn from the store, with what is there; the caption names the rest.
+    """
     from orchestrator.figures.registry import FigureError, Inputs
     from trainables.datasets import default_data_root
 
     inputs = Inputs(data_root or default_data_root(), synthetic)
     if every is not None:
-        _write_all(every, inputs)
+        _write_all(every, inputs, store)
     elif name is None:
         with one_line_errors(FigureError):
             raise FigureError("name a figure, or `list`, or --all FOLDER")
     elif name == LIST:
         _list()
     else:
-        _write_one(name, out or Path(f"{name}.html"), inputs, column)
+        _write_one(_picture(name, inputs, store), out or Path(f"{name}.html"), column)
 
 
 def _list() -> None:
     from orchestrator.figures.registry import FIGURES
+    from orchestrator.result_figures import RESULT_FIGURES
 
-    width = max(map(len, FIGURES))
-    show(f"{name:<{width}}  {line}" for name, (_, line) in FIGURES.items())
+    lines = {name: line for name, (_, line) in FIGURES.items()}
+    lines |= {name: f"From results of {study}" for name, study in RESULT_FIGURES.items()}
+    width = max(map(len, lines))
+    show(f"{name:<{width}}  {line}" for name, line in lines.items())
 
 
-def _write_one(name: str, out: Path, inputs: Inputs, column: bool) -> None:
-    picture = _built(name, inputs)
+def _write_one(picture: Picture, out: Path, column: bool) -> None:
     _write(picture, out, column)
     show([f"written: {out}", picture.caption])
 
 
-def _write_all(folder: Path, inputs: Inputs) -> None:
-    """Every figure; one that cannot be computed is told, and the others are written."""
+def _write_all(folder: Path, inputs: Inputs, store: Path) -> None:
+    """Every figure; one that cannot be drawn is told, and the others are written.
+
+    Those of results are asked for where the store has their study.
+    """
     from orchestrator.figures.registry import FIGURES
 
     missing = 0
-    for name in FIGURES:
+    for name in (*FIGURES, *_of_results(store)):
         try:
-            picture = _built(name, inputs)
+            picture = _picture(name, inputs, store)
         except typer.Exit:
             missing += 1
             continue
@@ -88,11 +98,31 @@ def _write_all(folder: Path, inputs: Inputs) -> None:
         raise typer.Exit(BAD_INPUT)
 
 
-def _built(name: str, inputs: Inputs) -> Picture:
-    from orchestrator.figures.registry import FigureError, build_figure
+def _of_results(store: Path) -> list[str]:
+    """Figures of the sources whose study was launched into the store."""
+    from orchestrator.result_figures import RESULT_FIGURES
 
-    with one_line_errors(FigureError):
-        return build_figure(name, inputs)
+    opened = _opened(store)
+    launched = opened.studies() if opened else ()
+    return [name for name, study in RESULT_FIGURES.items() if study in launched]
+
+
+def _opened(store: Path) -> Store | None:
+    """The store, to be read; None where there is nothing."""
+    from storage import Store
+
+    return Store(checked_store(store), read_only=True) if store.exists() else None
+
+
+def _picture(name: str, inputs: Inputs, store: Path) -> Picture:
+    """A figure that is computed, or else one of results."""
+    from orchestrator.figures.registry import FIGURES, FigureError, build_figure
+    from orchestrator.result_figures import ResultFigureError, result_picture
+
+    with one_line_errors(FigureError, ResultFigureError):
+        if name in FIGURES:
+            return build_figure(name, inputs)
+        return result_picture(name, _opened(store), FIGURES)
 
 
 def _write(picture: Picture, out: Path, column: bool) -> None:

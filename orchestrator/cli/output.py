@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from orchestrator.cli.app import BAD_INPUT
+from orchestrator.plain_text import Harmless, harmless, one_line
 
 if TYPE_CHECKING:
     from orchestrator.inspection.asked import AskedStudy
@@ -34,20 +36,27 @@ def one_line_errors(*kinds: type[Exception]) -> Iterator[None]:
     try:
         yield
     except kinds as error:
-        typer.echo(f"error: {error}", err=True)
+        typer.echo(one_line(f"error: {error}"), err=True)
         raise typer.Exit(BAD_INPUT) from None
 
 
 def show(lines: Iterable[str]) -> None:
     """Lines on standard output."""
     for line in lines:
-        typer.echo(line)
+        typer.echo(harmless(line))
+
+
+def write(parts: Iterable[str]) -> None:
+    """Parts of an answer on standard output: as they are for a file, harmless for a terminal."""
+    is_shown = sys.stdout.isatty()
+    for part in parts:
+        typer.echo(harmless(part) if is_shown else part, nl=False)
 
 
 def warn_of_damage(store: Store) -> None:
     """One line on standard error for each file that was not served whole."""
     for file in store.damaged:
-        typer.echo(f"warning: {file}", err=True)
+        typer.echo(one_line(f"warning: {file}"), err=True)
 
 
 @contextmanager
@@ -80,12 +89,12 @@ def show_report(asked: AskedStudy, store: Store, chosen: ReportFormat) -> None:
     if chosen is ReportFormat.TERMINAL:
         from rich.console import Console
 
-        Console().print(terminal.render(built))
+        Console().print(Harmless(terminal.render(built)))
     else:
         show([RENDERERS[chosen](built).rstrip("\n")])
     if chosen is ReportFormat.CSV:
         for problem in built.problems:
-            typer.echo(f"not drawn: {problem.table}: {problem.message}", err=True)
+            typer.echo(one_line(f"not drawn: {problem.table}: {problem.message}"), err=True)
 
 
 def watch_report(ask: Callable[[Store], AskedStudy], root: Path, every_seconds: float = 5) -> None:
@@ -103,7 +112,7 @@ def watch_report(ask: Callable[[Store], AskedStudy], root: Path, every_seconds: 
         while True:
             store = Store(root, read_only=True)
             built = ask(store).report(store)
-            live.update(terminal.render(built), refresh=True)
+            live.update(Harmless(terminal.render(built)), refresh=True)
             if not any(tally.num_due for tally in built.tallies):
                 return
             try:

@@ -27,9 +27,13 @@ from orchestrator.cli.output import (
     show,
     show_report,
     watch_report,
+    write,
     write_report_files,
 )
 from orchestrator.hint import SAFE_QUERY
+
+SHOWN_ROWS = 1_000
+"""Rows of an answer that a table shows."""
 
 
 class AnswerFormat(StrEnum):
@@ -123,12 +127,21 @@ def sql(
         Path | None,
         typer.Option(help="Write the answer to this Parquet file instead.", callback=no_address),
     ] = None,
-    timeout: Annotated[float, typer.Option(help="Seconds until the query is ended.")] = 60.0,
+    everything: Annotated[
+        bool, typer.Option("--all", help=f"Show every row, not only the first {SHOWN_ROWS:,}.")
+    ] = False,
+    timeout: Annotated[
+        float, typer.Option(help="Seconds until the query and its answer are ended.", min=0.0)
+    ] = 60.0,
     schema: Annotated[
         bool, typer.Option("--schema", help="List the views and their columns.")
     ] = False,
 ) -> None:
-    """Ask the store in SQL: read-only, without access to files or the network."""
+    """Ask the store in SQL: read-only, without access to files or the network.
+
+    A table shows the first rows of a long answer; csv, json, markdown and --parquet write all of
+    them as they come. An answer may take 4 GB of memory beside the store.
+    """
     from storage import query as queries
 
     if schema or query is None:
@@ -138,14 +151,19 @@ def sql(
     short = {AnswerFormat.CSV: as_csv, AnswerFormat.JSON: as_json}
     chosen = next((name for name, is_set in short.items() if is_set), format)
     writers = {
-        AnswerFormat.TABLE: queries.to_table,
         AnswerFormat.CSV: queries.to_csv,
         AnswerFormat.JSON: queries.to_json,
         AnswerFormat.MARKDOWN: queries.to_markdown,
     }
-    with reading(store) as opened, one_line_errors(queries.QueryError):
-        answer = queries.run_query(opened, query, timeout_seconds=timeout)
+    with (
+        reading(store) as opened,
+        one_line_errors(queries.QueryError),
+        queries.limited_memory(),
+        queries.ask(opened, query, timeout_seconds=timeout) as answer,
+    ):
         if parquet:
             queries.write_parquet(answer, parquet)
+        elif chosen is AnswerFormat.TABLE:
+            show([queries.to_table(answer, None if everything else SHOWN_ROWS).rstrip("\n")])
         else:
-            show([writers[chosen](answer).rstrip("\n")])
+            write(writers[chosen](answer))

@@ -23,7 +23,11 @@ def calibrate(
     from_classes: Annotated[int, typer.Option(help="Class count it is known for.", min=2)],
     to_classes: Annotated[int, typer.Option(help="Class count it is wanted for.", min=2)],
     parameter: Annotated[
-        str | None, typer.Option(help="Which one, if the loss has several.")
+        list[str] | None,
+        typer.Option(
+            help="Which one, if the loss has several. Named twice or three times, of all solutions "
+            "that with the smallest peak is taken."
+        ),
     ] = None,
     settings: Settings = None,
     fixed: Annotated[
@@ -39,7 +43,7 @@ def calibrate(
 
     with one_line_errors(ComponentError, StudyError):
         given, changed = read_settings(settings or ()), read_settings(fixed or ())
-        found = calibration_of(loss, from_classes, to_classes, parameter, given, changed)
+        found = calibration_of(loss, from_classes, to_classes, parameter or (), given, changed)
     show(calibration_lines(found))
     if plot:
         from orchestrator.figures.error_panels import calibration_picture

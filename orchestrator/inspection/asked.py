@@ -140,3 +140,5 @@ def _differences(here: StudyRecord, store: Store) -> Iterator[str]:
         )
     if there.tables != here.tables:
         yield "its tables are not those of the last launch"
+    if there.figures != here.figures:
+        yield "its figures are not those of the last launch"

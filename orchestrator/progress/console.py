@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as Bar
 from rich.text import Text
 
+from orchestrator.plain_text import one_line
 from orchestrator.progress import Progress
 from orchestrator.progress.tally import Tally
 
@@ -26,7 +27,9 @@ class ConsoleProgress(Progress):
         self.console, self.tally = console, Tally(clock)
 
     def note(self, message: str) -> None:
-        self.console.print(message, highlight=False, markup=False, soft_wrap=True)
+        self.console.print(
+            one_line(message, "orchestrator logs"), highlight=False, markup=False, soft_wrap=True
+        )
 
     def begin_phase(self, phase: str, done: int, to_run: dict[str, int]) -> None:
         self.tally.begin_phase(phase, done, to_run)

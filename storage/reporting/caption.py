@@ -19,7 +19,7 @@ def caption(table: Table) -> tuple[str, ...]:
     """What a reader must know to quote the table, one sentence each, in a fixed order."""
     return (
         _what(table),
-        *_which_cells(table),
+        *which_cells(table),
         *_spread(table),
         *_bold_words(table),
         *(_pick_words(table)),
@@ -36,7 +36,8 @@ def _unit_words(table: Table) -> str:
     return {"%": "per cent"}[table.facts.unit]
 
 
-def _which_cells(table: Table) -> Iterator[str]:
+def which_cells(table: Table) -> Iterator[str]:
+    """Which of a study's cells are shown, where not all are."""
     parts = [f"phase {table.spec.phase}"] if table.spec.phase else []
     for name, wanted in table.spec.where.items():
         values = wanted if isinstance(wanted, tuple) else (wanted,)
@@ -62,12 +63,13 @@ def _bold_words(table: Table) -> Iterator[str]:
     if spec.bold == "none":
         return
     if spec.bold == "max":
-        yield "Bold: best mean of each column, without a test."
+        yield f"Bold: best mean of each {_line(table)}, without a test."
     else:
         yield (
-            "Bold: best mean of each column and all that a two-sided paired t-test over shared "
-            f"seeds does not tell from it (Holm's correction over the column, α = {spec.alpha:g}); "
-            "with few seeds the test is weak, so bold together does not mean equal."
+            f"Bold: best mean of each {_line(table)} and all that a two-sided paired t-test over "
+            f"shared seeds does not tell from it (Holm's correction over the {_line(table)}, "
+            f"α = {spec.alpha:g}); with few seeds the test is weak, so bold together does not mean "
+            "equal."
         )
         yield from _power_words(table)
     if table.is_untested:
@@ -75,18 +77,23 @@ def _bold_words(table: Table) -> Iterator[str]:
     yield from _competitor_words(table)
 
 
+def _line(table: Table) -> str:
+    """Within which the entries compete."""
+    return "column" if table.spec.bold_over == "rows" else "row"
+
+
 def _competitor_words(table: Table) -> Iterator[str]:
     """Who is compared with whom, on which seeds."""
-    groups = [table.competition(column) for column in table.columns]
+    groups, line = table.competitions, _line(table)
     shared = sorted({len(group.seeds) for group in groups if group.has_unequal_seeds} - {0})
     if shared:
         numbers = " or ".join(str(n) for n in shared)
         yield (
-            "Entries of a column with different seeds are compared on the "
+            f"Entries of a {line} with different seeds are compared on the "
             f"{numbers} seeds that all share, while each mean is over all of its own."
         )
     if any(group.has_unequal_seeds and not group.seeds for group in groups):
-        yield "Where the entries of a column share no seed none is bold."
+        yield f"Where the entries of a {line} share no seed none is bold."
     if any(group.barred for group in groups):
         yield "Entries with a run that diverged or ended at chance are never bold."
     if table.excluded_from_bold:
@@ -97,8 +104,7 @@ def _power_words(table: Table) -> Iterator[str]:
     """How large a difference must be for the test to see it, by the spread found here."""
     spreads: list[float] = []
     num_shared: list[int] = []
-    for column in table.columns:
-        group = table.competition(column)
+    for group in table.competitions:
         if len(group.seeds) < 2:
             continue
         for first, second in combinations(group.compared.values(), 2):

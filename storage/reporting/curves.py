@@ -24,9 +24,14 @@ class MeanCurve:
     sem: tuple[float | None, ...]
     n: int
 
+    @property
+    def is_visible(self) -> bool:
+        """Whether there is a point to draw."""
+        return any(value is not None for value in self.mean)
+
 
 Curves = Mapping[tuple[Header, Header], MeanCurve]
-"""Entry of a table → its mean curve; entries without a result are absent."""
+"""Entry of a table → its mean curve; entries without any point to draw are absent."""
 
 
 def mean_curve(curves: Sequence[Curve], scale: float) -> MeanCurve:
@@ -44,10 +49,11 @@ def mean_curve(curves: Sequence[Curve], scale: float) -> MeanCurve:
 
 
 def table_curves(table: Table, metric: str, curves: Mapping[str, Curve]) -> Curves:
-    """Mean curves of one metric, in its unit, for the entries of a table."""
+    """Mean curves of one metric, in its unit, for the entries of a table that have any."""
     scale = 100 if METRIC_FACTS[metric].is_fraction else 1
     runs = {
         place: [curves[key] for key in entry.keys.values() if key in curves]
         for place, entry in table.entries.items()
     }
-    return {place: mean_curve(found, scale) for place, found in runs.items() if found}
+    means = {place: mean_curve(found, scale) for place, found in runs.items() if found}
+    return {place: curve for place, curve in means.items() if curve.is_visible}

@@ -9,7 +9,8 @@ from pathlib import Path
 import plotly.graph_objects as go
 
 from storage.reporting.evidence import Results
-from storage.reporting.gallery import study_figures
+from storage.reporting.figures.sheet import SCREEN
+from storage.reporting.gallery import shown_figures
 from storage.reporting.report import Report
 
 WIDTH, HEIGHT = 900, 500
@@ -27,9 +28,10 @@ def write_figures(results: Results, report: Report, folder: Path, form: str) -> 
     Raises ImageError if kaleido or a browser is missing.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for number, (title, figure) in enumerate(study_figures(results, report).items(), start=1):
-        path = folder / f"{number:02d}_{_file_name(title)}.{form}"
-        path.write_bytes(image_of(figure, form))
+    drawn = (shown for shown in shown_figures(results, report) if shown.figure is not None)
+    for number, shown in enumerate(drawn, start=1):
+        path = folder / f"{number:02d}_{_file_name(shown.title)}.{form}"
+        path.write_bytes(image_of(shown.figure, form))
         yield path
 
 
@@ -38,10 +40,14 @@ def image_of(figure: go.Figure, form: str) -> bytes:
     on_paper = go.Figure(figure).update_layout(
         paper_bgcolor="white", plot_bgcolor="white", font={"color": "black"}
     )
-    width, height = figure.layout.width or WIDTH, figure.layout.height or HEIGHT
+    # A figure of panels says how high it is, for the width of a screen.
+    height = figure.layout.height
+    width = figure.layout.width or (SCREEN.width if height else WIDTH)
     scale = FEWEST_PIXELS / width if form == "png" and width < WIDTH else 1
     try:
-        image: bytes = on_paper.to_image(format=form, width=width, height=height, scale=scale)
+        image: bytes = on_paper.to_image(
+            format=form, width=width, height=height or HEIGHT, scale=scale
+        )
     except ValueError as error:
         raise ImageError(
             "static figures need kaleido: pip install 'noisy-label-orchestrator[static]'"

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from html import escape
 
-import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 from storage.reporting.evidence import Results
-from storage.reporting.gallery import study_figures
+from storage.reporting.gallery import ShownFigure, shown_figures
 from storage.reporting.render import html
 from storage.reporting.render.document import printable
 from storage.reporting.report import Report
@@ -35,6 +34,7 @@ fieldset { border: 1px solid #8886; margin: 1rem 0; }
 fieldset label { margin-right: 1rem; white-space: nowrap; }
 [hidden] { display: none; }
 .figure { width: 100%; height: 30rem; }
+.caption { font-size: 0.85rem; }
 """
 
 SCRIPT = """
@@ -77,11 +77,11 @@ def build_page(results: Results, report: Report) -> str:
     Args:
         results: the open store that the report was drawn from.
     """
-    return _page(report, study_figures(results, report))
+    return _page(report, shown_figures(results, report))
 
 
-def _page(report: Report, figures: Mapping[str, go.Figure]) -> str:
-    drawn = (line for n, item in enumerate(figures.items()) for line in figure_lines(n, *item))
+def _page(report: Report, figures: Iterable[ShownFigure]) -> str:
+    drawn = (line for number, shown in enumerate(figures) for line in figure_lines(number, shown))
     return page_of(report.study, (*_filter_lines(report), html.render(report), *drawn))
 
 
@@ -127,13 +127,22 @@ def _filter_lines(report: Report) -> Iterator[str]:
         yield "</fieldset>"
 
 
-def figure_lines(number: int, title: str, figure: go.Figure) -> Iterator[str]:
+def figure_lines(number: int, shown: ShownFigure) -> Iterator[str]:
     """A place for the figure, and its data, in which plotly leaves no bare angle bracket."""
-    label, height = escape(printable(title)), figure.layout.height
-    own = f' style="height: {height}px"' if height else ""
-    yield f'<section><h2>{label}</h2><div class="figure"{own} role="img" aria-label="{label}" '
-    yield f'data-figure="figure-{number}"></div></section>'
-    yield f'<script type="application/json" id="figure-{number}">{figure.to_json()}</script>'
+    label = escape(printable(shown.title))
+    yield f"<section><h2>{label}</h2>"
+    if shown.figure is not None:
+        # A figure of several rows of panels says how high it is.
+        height = shown.figure.layout.height
+        style = f' style="height:{height:g}px"' if height else ""
+        yield f'<div class="figure" role="img" aria-label="{label}"{style} '
+        yield f'data-figure="figure-{number}"></div>'
+    if shown.caption:
+        yield f'<p class="caption">{escape(printable(shown.caption))}</p>'
+    yield "</section>"
+    if shown.figure is not None:
+        data = shown.figure.to_json()
+        yield f'<script type="application/json" id="figure-{number}">{data}</script>'
 
 
 def _digest(script: str) -> str:

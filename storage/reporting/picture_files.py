@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 from pathlib import Path
 
 from storage.durable import make_folder, replace
@@ -11,9 +10,9 @@ from storage.reporting.figures.drawing import draw
 from storage.reporting.figures.picture import Picture
 from storage.reporting.figures.picture_csv import picture_csv
 from storage.reporting.figures.sheet import COLUMN, SCREEN
+from storage.reporting.gallery import ShownFigure
 from storage.reporting.images import image_of
 from storage.reporting.page import figure_lines, page_of
-from storage.reporting.render.document import printable
 
 FORMATS = ("html", "png", "svg", "pdf", "csv")
 """Suffixes that a picture is written as."""
@@ -38,10 +37,8 @@ def write_picture(picture: Picture, path: Path, *, for_column: bool = False) -> 
 
 def pictures_page(title: str, pictures: Sequence[Picture]) -> str:
     """Pictures below each other, each with its caption, as one page."""
-    lines: list[str] = []
-    for number, picture in enumerate(pictures):
-        lines += figure_lines(number, picture.title, draw(picture))
-        lines.append(f"<p>{escape(printable(picture.caption))}</p>")
+    shown = (ShownFigure(one.title, draw(one), one.caption) for one in pictures)
+    lines = (line for number, one in enumerate(shown) for line in figure_lines(number, one))
     return page_of(title, lines)
 
 

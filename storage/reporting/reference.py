@@ -67,6 +67,7 @@ class Comparison:
         pairs: entries that have a counterpart.
         only_ours: entries of ours without one.
         only_published: published rows that meet `where` and match no entry, in words.
+        unknown: what the published text does not say of its protocol.
     """
 
     table: Table
@@ -74,6 +75,7 @@ class Comparison:
     pairs: tuple[Counterpart, ...]
     only_ours: tuple[tuple[Header, Header], ...]
     only_published: tuple[str, ...]
+    unknown: tuple[str, ...] = ()
 
     @property
     def agreement(self) -> Agreement | None:
@@ -117,7 +119,7 @@ def compare(table: Table, reference: Reference, text: str) -> Comparison:
             pairs.append(Counterpart(row, column, entry, mean, sem, line))
     left = [_in_words(line, reference) for i, line in enumerate(published) if i not in used]
     name = Path(reference.file).name
-    return Comparison(table, name, tuple(pairs), tuple(only_ours), tuple(left))
+    return Comparison(table, name, tuple(pairs), tuple(only_ours), tuple(left), reference.unknown)
 
 
 def _published_rows(reference: Reference, text: str) -> list[PublishedRow]:

@@ -1,4 +1,4 @@
-"""A study and a store → the whole report as a value: tables, comparisons, picks, failures, tally.
+"""A study and a store → the whole report as a value: tables, figures, picks, failures, tally.
 
 Everything that can be claimed stands here, and everything that is missing. Knows no output format.
 """
@@ -6,13 +6,15 @@ Everything that can be claimed stands here, and everything that is missing. Know
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from storage.attempt import PickRecord, PlannedCell, StudyRecord
 from storage.reporting.conditions import MadeBy, tally
 from storage.reporting.evidence import Evidence, Results, Status, gather
+from storage.reporting.figures.picture import Picture
+from storage.reporting.pictures import build_picture
 from storage.reporting.reference import (
     Comparison,
     PublishedTableError,
@@ -32,7 +34,7 @@ class StudyNotFoundError(Exception):
 
 @dataclass(frozen=True)
 class Problem:
-    """A table, or the published numbers beside it, that could not be drawn as declared."""
+    """A table, the published numbers beside it, or a figure that could not be drawn as declared."""
 
     table: str
     message: str
@@ -93,6 +95,8 @@ class Report:
         damaged: files of the store that were not served, and why.
         stale: reason why results no longer answer → how many cells it concerns.
         planned: the cells that it was drawn from.
+        pictures: the figures that the study declares, as values.
+        declares_figures: whether it declares any, drawn or not.
         remarks: what else a reader must know, such as a difference between file and launch.
     """
 
@@ -108,6 +112,8 @@ class Report:
     provenance: Provenance
     stale: Mapping[str, int] = field(default_factory=dict)
     planned: tuple[PlannedCell, ...] = field(default=(), repr=False)
+    pictures: tuple[Picture, ...] = field(default=(), repr=False)
+    declares_figures: bool = False
     remarks: tuple[str, ...] = ()
 
 
@@ -143,10 +149,11 @@ def draw_report(
         base: folder from which published tables are found.
         remarks: shown with the provenance.
     """
-    evidence = gather(results, record.planned, (spec.value for spec in record.tables.values()))
+    evidence = gather(results, record.planned, _metrics(record))
     picks = tuple(sorted(picks, key=_pick_order))
     tables, table_problems = _tables(record, evidence, picks)
     comparisons, reference_problems = _comparisons(tables, base)
+    pictures, figure_problems = _pictures(record, evidence)
     return Report(
         study=record.name,
         title=record.title,
@@ -155,13 +162,22 @@ def draw_report(
         picks=picks,
         tallies=_tallies(record.planned, evidence),
         failures=_failures(record.planned, evidence),
-        problems=(*table_problems, *reference_problems),
+        problems=(*table_problems, *reference_problems, *figure_problems),
         damaged=tuple(sorted(f"{file.path.name}: {file.reason}" for file in results.damaged)),
         provenance=_provenance(record, evidence),
         stale=_stale(record.planned, evidence),
         planned=record.planned,
+        pictures=pictures,
+        declares_figures=bool(record.figures),
         remarks=remarks,
     )
+
+
+def _metrics(record: StudyRecord) -> Iterator[str]:
+    """Every metric that the study's tables and figures show."""
+    yield from (spec.value for spec in record.tables.values())
+    for figure in record.figures.values():
+        yield from figure.value
 
 
 def _tables(
@@ -175,6 +191,19 @@ def _tables(
         except TableError as error:
             problems.append(Problem(name, str(error)))
     return tuple(tables), tuple(problems)
+
+
+def _pictures(
+    record: StudyRecord, evidence: Evidence
+) -> tuple[tuple[Picture, ...], tuple[Problem, ...]]:
+    """A figure that cannot be drawn does not take the others with it."""
+    pictures, problems = [], []
+    for name, spec in record.figures.items():
+        try:
+            pictures.append(build_picture(name, spec, record.planned, evidence))
+        except TableError as error:
+            problems.append(Problem(f"figure {name}", str(error)))
+    return tuple(pictures), tuple(problems)
 
 
 def _comparisons(

@@ -23,12 +23,14 @@ class MetricFacts:
 
     Args:
         words: what it measures, on which split.
+        short: the same where there is little room, such as beside an axis.
         is_test: whether it is measured on test data.
         is_fraction: whether the store holds a fraction, shown in per cent.
         higher_is_better: direction of the bold rule and of `best`.
     """
 
     words: str
+    short: str
     is_test: bool
     is_fraction: bool
     higher_is_better: bool
@@ -43,22 +45,46 @@ class MetricFacts:
 
 
 METRIC_FACTS = {
-    "test_accuracy": MetricFacts("Top-1 accuracy on the test split", True, True, True),
-    "test_top5_accuracy": MetricFacts("Top-5 accuracy on the test split", True, True, True),
-    "test_loss": MetricFacts("Loss on the test split", True, False, False),
-    "test_cmc1": MetricFacts("CMC-1 of the test tracklets", True, True, True),
-    "test_map": MetricFacts("Mean average precision of the test tracklets", True, True, True),
-    "train_loss": MetricFacts("Loss on the training split", False, False, False),
+    "test_accuracy": MetricFacts(
+        "Top-1 accuracy on the test split", "test accuracy", True, True, True
+    ),
+    "test_top5_accuracy": MetricFacts(
+        "Top-5 accuracy on the test split", "top-5 test accuracy", True, True, True
+    ),
+    "test_loss": MetricFacts("Loss on the test split", "test loss", True, False, False),
+    "test_cmc1": MetricFacts("CMC-1 of the test tracklets", "test CMC-1", True, True, True),
+    "test_map": MetricFacts(
+        "Mean average precision of the test tracklets", "test mAP", True, True, True
+    ),
+    "train_loss": MetricFacts("Loss on the training split", "training loss", False, False, False),
     "train_accuracy_noisy": MetricFacts(
-        "Accuracy on the training split against the noisy labels", False, True, True
+        "Accuracy on the training split against the noisy labels",
+        "training accuracy, noisy labels",
+        False,
+        True,
+        True,
     ),
     "train_accuracy_clean": MetricFacts(
-        "Accuracy on the training split against the true labels", False, True, True
+        "Accuracy on the training split against the true labels",
+        "training accuracy, true labels",
+        False,
+        True,
+        True,
     ),
     "memorization": MetricFacts(
-        "Share of the wrong training labels that the network reproduces", False, True, False
+        "Share of the wrong training labels that the network reproduces",
+        "memorised wrong labels",
+        False,
+        True,
+        False,
     ),
 }
+
+
+def axis_words(metric: str) -> str:
+    """A metric with its unit, as it stands beside an axis."""
+    facts = METRIC_FACTS[metric]
+    return f"{facts.short} {facts.unit}".rstrip()
 
 
 def countable(curve: Curve, *, is_diverged: bool) -> Curve:

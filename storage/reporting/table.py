@@ -24,12 +24,23 @@ from storage.reporting.statistics import mean, standard_error
 Header = tuple[str, ...]
 """Values of a table's row fields, or of its column fields, outermost first."""
 
+Place = tuple[Header, Header]
+"""Row and column of an entry."""
+
 UNSET = "(unset)"
 """Header of cells that do not have the field."""
 
 
 class TableError(Exception):
     """A table cannot be drawn as it is declared; the message says what to change."""
+
+
+class MixedCellsError(TableError):
+    """Cells of one entry differ in more than the seed; `reason` says where and in what."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"{reason}; put these into rows, columns, where or phase")
+        self.reason = reason
 
 
 @dataclass(frozen=True)
@@ -135,14 +146,22 @@ class Table:
     def title(self) -> str:
         return self.spec.title or self.name
 
-    def competition(self, column: Header) -> Group[Header]:
-        """What the bold rule compares in a column: row → numbers of its complete entries."""
-        entries = {row: self.entries[row, column] for row in self.rows}
-        ready = {r: e for r, e in entries.items() if e.is_complete and e.mean is not None}
+    @property
+    def competitions(self) -> tuple[Group[Place], ...]:
+        """What the bold rule compares: the complete entries of each column, or of each row."""
+        if self.spec.bold_over == "rows":
+            lines = [[(row, column) for row in self.rows] for column in self.columns]
+        else:
+            lines = [[(row, column) for column in self.columns] for row in self.rows]
+        return tuple(map(self._competition, lines))
+
+    def _competition(self, places: Sequence[Place]) -> Group[Place]:
+        entries = {place: self.entries[place] for place in places}
+        ready = {p: e for p, e in entries.items() if e.is_complete and e.mean is not None}
         return Group(
-            {row: entry.numbers for row, entry in ready.items()},
+            {place: entry.numbers for place, entry in ready.items()},
             self.facts.higher_is_better,
-            barred=frozenset(row for row, entry in ready.items() if entry.has_collapsed),
+            barred=frozenset(place for place, entry in ready.items() if entry.has_collapsed),
         )
 
 
@@ -244,9 +263,8 @@ def _check_replicates(cells: Sequence[PlannedCell], spec: TableSpec) -> None:
     spanned = (*spec.rows, *spec.columns)
     header = zip(spanned, _header(cells[0], spanned), strict=True)
     place = ", ".join(f"{name}={value}" for name, value in header)
-    raise TableError(
-        f"the cells of {place or 'the table'} differ in more than the seed: {in_words(found)}; "
-        "put these into rows, columns, where or phase"
+    raise MixedCellsError(
+        f"the cells of {place or 'the table'} differ in more than the seed: {in_words(found)}"
     )
 
 
@@ -258,12 +276,12 @@ def _shared_fields(cells: Sequence[PlannedCell]) -> dict[str, str]:
 
 
 def _with_bold(table: Table) -> Table:
-    """The bold rule within each column; only entries with all planned seeds take part."""
-    bold: set[tuple[Header, Header]] = set()
+    """The bold rule in each competition; only entries with all planned seeds take part."""
+    bold: set[Place] = set()
     is_untested = False
-    for column in table.columns:
-        verdict = bold_keys(table.competition(column), table.spec.bold, table.spec.alpha)
-        bold |= {(row, column) for row in verdict.keys}
+    for group in table.competitions:
+        verdict = bold_keys(group, table.spec.bold, table.spec.alpha)
+        bold |= verdict.keys
         is_untested |= verdict.is_untested
     asked = [entry for entry in table.entries.values() if entry.num_planned]
     return replace(

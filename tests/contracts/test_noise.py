@@ -29,7 +29,9 @@ CASES = {
         ({"rate": 0.3}, 0.15),
         ({"rate": 0.3, "exact": True}, 0.15),
         ({"rate": 1, "per_run": True}, 0.4),
+        ({"rate": 0.3, "sequential": True}, 0.141),
     ],
+    "pair_flip": [({"rate": 0.45}, 0.45), ({"rate": 0.45, "exact": True}, 0.45)],
     "matrix": [({"matrix": UNEVEN}, 0.3), ({"matrix": UNEVEN, "exact": True}, 0.3)],
 }
 """Kind → parameters and the share of wrong labels to be expected on CIFAR-10."""

@@ -33,7 +33,7 @@ def used_revisions() -> Mapping[str, int]:
 
 def _derivatives(choice: Choice) -> Iterator[tuple[str, Figure]]:
     loss, bias = LOSSES.build(choice), logit_bias_at(choice, EPOCH)
-    for classes in CLASS_COUNTS:
+    for classes in _class_counts(choice):
         values, labels = logits(classes)
         values.requires_grad_()
         losses = loss(add_logit_bias(values, labels, bias), labels)
@@ -42,6 +42,12 @@ def _derivatives(choice: Choice) -> Iterator[tuple[str, Figure]]:
         yield f"value, {classes} classes", double(losses.detach(), "sample")
         yield f"∂L/∂z_k, {classes} classes", double(labelled, "sample")
         yield f"Σ w ∂L/∂z, {classes} classes", double(projection(gradient), "sample")
+
+
+def _class_counts(choice: Choice) -> tuple[int, ...]:
+    """A loss with a matrix is one for that many classes."""
+    matrix = choice.get("matrix")
+    return (len(matrix),) if matrix else CLASS_COUNTS
 
 
 def _pruning(choice: Choice) -> Mapping[str, Figure]:

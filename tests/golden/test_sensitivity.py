@@ -17,9 +17,9 @@ from trainables import (
     calibration,
     catalog,
     engine,
+    gradients,
     member,
     normalization,
-    optimization,
     pruning,
     run,
     seeding,
@@ -40,6 +40,8 @@ from trainables.losses import (
     sce,
 )
 from trainables.noise import asymmetric, matrix, stratify, symmetric
+from trainables.optimizers import adam, decay, sgd
+from trainables.schedules import descents, drops, warm_up
 
 Edit = Callable[[], AbstractContextManager[Any]]
 
@@ -129,21 +131,28 @@ _edit(
     "add_(gradient)",
     "add_(gradient, alpha=0.9)",
 )
-_edit("optimizer", "sgd", optimization.SGD.__call__, "nesterov=self.nesterov", "nesterov=False")
+_edit("optimizer", "sgd", sgd.SGD.__call__, "nesterov=self.nesterov", "nesterov=False")
 _edit(
     "optimizer",
     "sgd",
-    optimization.SGD.__call__,
-    "weight_decay=self.weight_decay",
-    "weight_decay=0",
+    decay.decay_groups,
+    '"weight_decay": weight_decay}]',
+    '"weight_decay": 0}]',
 )
 _edit(
     "optimizer", "sgd", updates.StackedUpdates._change, "alpha=self._rule.weight_decay", "alpha=0"
 )
 _default("optimizer", "sgd", "momentum", 0.899)
-_edit("schedule", "step", optimization.Step.__call__, "milestone < epoch", "milestone <= epoch")
-_edit("schedule", "exponential", optimization.Exponential.__call__, "(epoch - 1)", "epoch")
+_edit("schedule", "step", drops.Step.of_epoch, "milestone < epoch", "milestone <= epoch")
+_edit("schedule", "exponential", drops.Exponential.__call__, "(epoch - 1)", "epoch")
 _default("schedule", "step", "factor", 0.2)
+_edit("schedule", "step", warm_up.WarmedUp.at, "progress / self", "(progress + 0.1) / self")
+_edit("schedule", "cosine", descents._share_done, "epoch - 1 - warm_up", "epoch - warm_up")
+_edit("schedule", "one_cycle", descents._between, "math.pi", "3.1")
+_default("schedule", "one_cycle", "start", 24.0)
+_edit("optimizer", "adam", adam.Adam.__call__, "eps=self.epsilon", "eps=1e-3")
+_edit("optimizer", "adamw", adam.Adam.__call__, "=self.decoupled", "=False")
+_edit("optimizer", "sgd", gradients.Shaping.__call__, "alpha=self.l1", "alpha=self.l1 / 2")
 _default("augmentation", "crop", "padding", 3)
 _edit("augmentation", "flip", augment.HorizontalFlip.draw, "< 0.5", "< 0.6")
 _edit("augmentation", "rotation", augment._fixed_point, "+ 0.5", "+ 0.0")

@@ -86,14 +86,14 @@ def test_order_is_kept(filled):
 
 
 def test_csv_reads_back(answer):
-    rows = list(csv.reader(io.StringIO(to_csv(answer))))
+    rows = list(csv.reader(io.StringIO("".join(to_csv(answer)))))
     assert rows[0] == ["n", "x", "s", "nothing", "t"]
     assert rows[1] == ["1", "0.123456789", "a|b", "", "2026-01-01 12:00:00"]
     assert rows[2][2] == 'line\nend, "quoted"'
 
 
 def test_json_reads_back(answer):
-    first, second = json.loads(to_json(answer))
+    first, second = json.loads("".join(to_json(answer)))
     assert first["x"] == 0.123456789
     assert first["t"] == "2026-01-01T12:00:00"
     assert second["x"] is None
@@ -101,11 +101,11 @@ def test_json_reads_back(answer):
 
 def test_maps_in_json(root):
     answer = run_query(Store(root), "select map {'loss': 'CE'} as axes")
-    assert json.loads(to_json(answer)) == [{"axes": {"loss": "CE"}}]
+    assert json.loads("".join(to_json(answer))) == [{"axes": {"loss": "CE"}}]
 
 
 def test_markdown_keeps_one_line_per_row(answer):
-    lines = to_markdown(answer).splitlines()
+    lines = "".join(to_markdown(answer)).splitlines()
     assert len(lines) == 4
     assert lines[1] == "| ---: | ---: | --- | --- | --- |"
     assert "a\\|b" in lines[2]
@@ -121,10 +121,10 @@ def test_the_table_is_aligned_and_harmless(root):
 
 def test_no_rows(root):
     answer = run_query(Store(root), "select key, seed from cells")
-    assert to_csv(answer) == "key,seed\n"
-    assert to_json(answer) == "[]\n"
+    assert "".join(to_csv(answer)) == "key,seed\n"
+    assert "".join(to_json(answer)) == "[]\n"
     assert len(to_table(answer).splitlines()) == 2
-    assert len(to_markdown(answer).splitlines()) == 2
+    assert len("".join(to_markdown(answer)).splitlines()) == 2
 
 
 def test_parquet_keeps_types(answer, tmp_path):

@@ -19,7 +19,6 @@ from trainables.config import Choice
 from trainables.datasets import DATASETS
 from trainables.losses import LOSSES
 from trainables.noise import NOISES
-from trainables.optimization import SCHEDULES
 from trainables.registry import (
     BrokenComponentError,
     ComponentError,
@@ -29,6 +28,7 @@ from trainables.registry import (
     Registry,
     UnknownComponentError,
 )
+from trainables.schedules import SCHEDULES
 from trainables.train import train
 
 
@@ -152,7 +152,7 @@ from trainables.augment import AUGMENTATIONS
 from trainables.datasets import DATASETS
 from trainables.losses import LOSSES
 from trainables.noise import NOISES
-from trainables.optimization import SCHEDULES
+from trainables.schedules import SCHEDULES
 
 
 @LOSSES.register("square")

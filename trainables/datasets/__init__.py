@@ -44,6 +44,7 @@ class DatasetInfo:
             against true ones.
         licence: under which its images may be used.
         origin: where it comes from: downloaded by itself, or how to get it.
+        stands_for: name of the data set that drawn images stand in for; empty for a real one.
     """
 
     name: str
@@ -60,6 +61,7 @@ class DatasetInfo:
     labels_are_true: bool = True
     licence: str = ""
     origin: str = ""
+    stands_for: str = ""
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,7 @@ class Synthetic:
             labels_are_true=True,
             licence="",
             origin="drawn",
+            stands_for=self.like,
         )
 
     def load(self, data_root: Path) -> ImageArrays:

@@ -5,8 +5,10 @@ differentiable, any floating dtype, on the device of its input, class count read
 Built-in losses take any number of leading axes in place of N, never wait for the device, and keep
 value and gradient finite for finite logits.
 
-Two optional attributes say more about a loss: `is_gradient_rule = True` (its gradient is not the
-derivative of its value) and the members of `PruningLoss`.
+Optional attributes say more about a loss: `is_gradient_rule = True` (its gradient is not the
+derivative of its value), `sees_logit_size = True` (a shift of all logits by one number changes it),
+`may_push_label_down = True` (gradient descent may lower the labelled logit), the members of
+`PruningLoss`, and `sum_bounds(num_classes)`: the least and the most that Σ_k L(z, k) can be.
 """
 
 from __future__ import annotations
@@ -70,6 +72,37 @@ LOSSES: Registry[Loss] = Registry(
         "nce_mae": "trainables.losses.combined",
         "nce_agce": "trainables.losses.combined",
         "imae": "trainables.losses.imae",
+        "rce": "trainables.losses.sce",
+        "focal": "trainables.losses.focal",
+        "aul": "trainables.losses.asymmetric",
+        "ael": "trainables.losses.asymmetric",
+        "phuber_ce": "trainables.losses.phuber",
+        "phuber_gce": "trainables.losses.phuber",
+        "taylor_ce": "trainables.losses.taylor",
+        "js": "trainables.losses.js",
+        "ngce": "trainables.losses.normalized",
+        "nnce": "trainables.losses.negative",
+        "nnfl": "trainables.losses.negative",
+        "anl_ce": "trainables.losses.negative",
+        "anl_fl": "trainables.losses.negative",
+        "nce_rce": "trainables.losses.combined",
+        "nfl_rce": "trainables.losses.combined",
+        "nce_aul": "trainables.losses.combined",
+        "nce_ael": "trainables.losses.combined",
+        "mse": "trainables.losses.squared",
+        "amse": "trainables.losses.squared",
+        "jal_ce": "trainables.losses.squared",
+        "jal_fl": "trainables.losses.squared",
+        "eps_ce": "trainables.losses.eps_softmax",
+        "eps_ce_mae": "trainables.losses.eps_softmax",
+        "label_smoothing": "trainables.losses.targets",
+        "bootstrap_soft": "trainables.losses.targets",
+        "bootstrap_hard": "trainables.losses.targets",
+        "ldr_kl": "trainables.losses.ldr",
+        "logit_clip": "trainables.losses.length",
+        "sr": "trainables.losses.length",
+        "forward_correction": "trainables.losses.correction",
+        "backward_correction": "trainables.losses.correction",
     },
     common=LOGIT_BIAS,
     group="orchestrator.losses",
@@ -80,7 +113,8 @@ def build_loss(spec: Mapping[str, Any] | Choice, num_classes: int) -> Loss:
     """The loss that `spec` describes, with its logit bias.
 
     Args:
-        spec: `{"name": "gce", "q": 0.7, "logit_bias": 0.5}` or the same as a Choice.
+        spec: `{"name": "gce", "q": 0.7, "logit_bias": 0.5}` or the same as a Choice;
+            `"defaults": "cifar100"` stands for the parameters published for this data set.
         num_classes: K >= 2.
 
     Returns:
@@ -91,11 +125,12 @@ def build_loss(spec: Mapping[str, Any] | Choice, num_classes: int) -> Loss:
             (which only a training run can follow).
     """
     from trainables.losses.logit_bias import BiasedLoss
+    from trainables.losses.published import written_out
 
     if num_classes < 2:
         raise ParameterError(f"a loss needs at least 2 classes, not {num_classes}")
     choice = spec if isinstance(spec, Choice) else _choice(spec)
-    resolved = LOSSES.resolve(choice)
+    resolved = LOSSES.resolve(written_out(choice))
     bias = resolved.get("logit_bias")
     if not isinstance(bias, float):
         raise ParameterError("a cycle of logit biases needs a training run", key="logit_bias")

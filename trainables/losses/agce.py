@@ -9,10 +9,22 @@ import torch
 
 from trainables.losses import LOSSES
 from trainables.losses.softmax import LabelledSoftmax, SoftmaxLoss, Term
-from trainables.registry import Range
+from trainables.registry import Published, Range
+
+PUBLISHED_AGCE = Published(
+    "configurations of Zhou et al. (ICML 2021); webvision and clothing1m: Wang et al. (NeurIPS "
+    "2024)",
+    {
+        "mnist": {"a": 4.0, "q": 0.2},
+        "cifar10": {"a": 0.6, "q": 0.6},
+        "cifar100": {"a": 0.6, "q": 0.6},
+        "webvision": {"a": 1e-5, "q": 0.5},
+        "clothing1m": {"a": 1e-5, "q": 0.5},
+    },
+)
 
 
-@LOSSES.register("agce")
+@LOSSES.register("agce", published=PUBLISHED_AGCE)
 @dataclass(frozen=True)
 class AsymmetricGeneralizedCrossEntropy(SoftmaxLoss):
     """L(z, k) = ((a + 1)^q - (a + a_k)^q) / q with a_k the labelled softmax output.
@@ -40,3 +52,13 @@ class AsymmetricGeneralizedCrossEntropy(SoftmaxLoss):
             value=(self.a + 1) ** self.q / self.q * lost,
             slope=-softmax.a_k * inside ** (self.q - 1),
         )
+
+    def sum_bounds(self, num_classes: int) -> tuple[float, float]:
+        """Of Σ_k L(z, k): undecided and sure of one class, whichever is less."""
+
+        def value(a_k: float) -> float:
+            return float((self.a + 1) ** self.q - (self.a + a_k) ** self.q) / self.q
+
+        undecided = num_classes * value(1 / num_classes)
+        sure = (num_classes - 1) * value(0.0)
+        return min(undecided, sure), max(undecided, sure)

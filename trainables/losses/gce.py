@@ -10,13 +10,23 @@ import torch
 
 from trainables.losses import LOSSES
 from trainables.losses.softmax import LabelledSoftmax, SoftmaxLoss, Term
-from trainables.registry import Range
+from trainables.registry import Published, Range
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-@LOSSES.register("gce")
+PUBLISHED_GCE = Published(
+    "Zhang & Sabuncu (NeurIPS 2018) and the configurations of Ma et al. (ICML 2020); clothing1m: "
+    "Wang et al. (NeurIPS 2024)",
+    {
+        **{name: {"q": 0.7} for name in ("mnist", "cifar10", "cifar100", "webvision")},
+        "clothing1m": {"q": 0.6},
+    },
+)
+
+
+@LOSSES.register("gce", published=PUBLISHED_GCE)
 @dataclass(frozen=True)
 class GeneralizedCrossEntropy(SoftmaxLoss):
     """L(z, k) = (1 - a_k^q) / q with a = softmax(z): cross-entropy for q → 0, MAE / 2 for q = 1.
@@ -36,6 +46,11 @@ class GeneralizedCrossEntropy(SoftmaxLoss):
         """Value and gradient."""
         exponent = self.q * softmax.log_a_k
         return softmax.term(value=-torch.expm1(exponent) / self.q, slope=-torch.exp(exponent))
+
+    def sum_bounds(self, num_classes: int) -> tuple[float, float]:
+        """Of Σ_k L(z, k): undecided, and sure of one class."""
+        undecided = (num_classes - num_classes ** (1 - self.q)) / self.q
+        return undecided, (num_classes - 1) / self.q
 
 
 @LOSSES.register("tgce")

@@ -23,3 +23,7 @@ class MeanAbsoluteError(SoftmaxLoss):
     def term(self, softmax: LabelledSoftmax) -> Term:
         """Value and gradient."""
         return softmax.term(value=2 * softmax.rest, slope=-2 * softmax.a_k)
+
+    def sum_bounds(self, num_classes: int) -> tuple[float, float]:
+        """Of Σ_k L(z, k): one number."""
+        return 2.0 * (num_classes - 1), 2.0 * (num_classes - 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -9,12 +10,24 @@ import torch
 
 from trainables.losses import LOSSES
 from trainables.losses.softmax import LabelledSoftmax, SoftmaxLoss, Term
-from trainables.registry import Range
+from trainables.registry import Published, Range
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 FocalFactors = Literal["differentiated", "detached"]
+
+FIXED_FACTORS: Mapping[str, float | str] = {"gamma": 0.5, "focal_factors": "detached"}
+"""Of every published focal loss of this line."""
+
+MA = "configurations of Ma et al. (ICML 2020)"
+
+PUBLISHED_NFL = Published(
+    f"{MA}, whose code holds the focal factors fixed",
+    dict.fromkeys(("mnist", "cifar10", "cifar100"), FIXED_FACTORS),
+)
+
+PUBLISHED_NGCE = Published(MA, {"mnist": {"q": 0.1}, "cifar10": {"q": 0.1}, "cifar100": {"q": 0.7}})
 
 
 @LOSSES.register("nce")
@@ -34,7 +47,7 @@ class NormalizedCrossEntropy(SoftmaxLoss):
         return _normalized(softmax, softmax.exact_log_a, torch.ones_like(softmax.a))
 
 
-@LOSSES.register("nfl")
+@LOSSES.register("nfl", published=PUBLISHED_NFL)
 @dataclass(frozen=True)
 class NormalizedFocalLoss(SoftmaxLoss):
     """L(z, k) = f_k / F with f_j = (1 - a_j)^gamma log a_j, F = Σ_j f_j, a = softmax(z).
@@ -76,6 +89,33 @@ class NormalizedFocalLoss(SoftmaxLoss):
         return _normalized(softmax, factor * log_a, slope)
 
 
+@LOSSES.register("ngce", published=PUBLISHED_NGCE)
+@dataclass(frozen=True)
+class NormalizedGeneralizedCrossEntropy(SoftmaxLoss):
+    """L(z, k) = (1 - a_k^q) / (K - S) with S = Σ_j a_j^q, a = softmax(z).
+
+    In [0, 1] and symmetric: Σ_k L = 1; for q = 1 it is (1 - a_k) / (K - 1). With N = 1 - a_k^q and
+    D = K - S, ∂L/∂z_n = -q a_k^q (1[n = k] - a_n) / D + N q (a_n^q - a_n S) / D², which vanishes
+    where the network is sure, right or wrong.
+
+    Args:
+        q: > 0, default 0.7 (CIFAR-100; 0.1 for MNIST and CIFAR-10).
+
+    Source: Ma et al., Normalized Loss Functions (ICML 2020). Their configurations multiply it by 10
+    for MNIST, which is a learning rate here.
+    """
+
+    q: Annotated[float, Range(0, low_open=True)] = 0.7
+
+    def term(self, softmax: LabelledSoftmax) -> Term:
+        """Value and gradient."""
+        exponent = self.q * softmax.exact_log_a
+        terms = -torch.expm1(exponent)
+        others = missing_share(softmax, terms, -self.q * torch.exp(exponent))
+        value = terms.gather(-1, softmax.index) / terms.sum(dim=-1, keepdim=True)
+        return Term(value, softmax.balanced(-others.gradient))
+
+
 def _normalized(softmax: LabelledSoftmax, f: Tensor, h: Tensor) -> Term:
     """f_k / F and its gradient from f_j and h_j = ∂f_j/∂log a_j, [..., K] each.
 
@@ -90,3 +130,20 @@ def _normalized(softmax: LabelledSoftmax, f: Tensor, h: Tensor) -> Term:
     others = softmax.a * (f_k * (rest_h - h) - h_k * rest_f) - f_k * h * missing
     labelled = h_k * softmax.rest * rest_f + f_k * softmax.a_k * rest_h
     return Term(f_k / total, others.scatter(-1, index, labelled) / total**2)
+
+
+def missing_share(softmax: LabelledSoftmax, g: Tensor, h: Tensor) -> Term:
+    """1 - g_k / G and its gradient from g_j >= 0 and h_j = ∂g_j/∂log a_j, [..., K] each.
+
+    With the sums R of g and H of h over the other classes, the terms that cancel are left out.
+    """
+    index = softmax.index
+    g_k, h_k = g.gather(-1, index), h.gather(-1, index)
+    rest_g = g.scatter(-1, index, 0.0).sum(dim=-1, keepdim=True)
+    rest_h = h.scatter(-1, index, 0.0).sum(dim=-1, keepdim=True)
+    total = g_k + rest_g
+    squared = total**2
+    others = softmax.a * ((h_k * rest_g - g_k * rest_h) / squared)
+    others.addcmul_(h, g_k / squared)
+    labelled = -(h_k * softmax.rest * rest_g + g_k * softmax.a_k * rest_h) / squared
+    return Term(rest_g / total, others.scatter_(-1, index, labelled))

@@ -57,6 +57,15 @@ class LabelledSoftmax:
         leading = torch.where(rest < 0.5, torch.log1p(-rest), self.log_a.gather(-1, top))
         return self.log_a.scatter(-1, top, leading)
 
+    def balanced(self, gradient: Tensor) -> Tensor:
+        """`gradient` [..., K], which adds up to 0, with minus the rest's sum for the leading class.
+
+        Where a class is certain, its own entry would be a difference of numbers near 1. Overwrites.
+        """
+        top = self.log_a.argmax(dim=-1, keepdim=True)
+        others = gradient.scatter_(-1, top, 0.0).sum(dim=-1, keepdim=True)
+        return gradient.scatter_(-1, top, -others)
+
     def term(self, value: Tensor, slope: Tensor | float) -> Term:
         """A function of a_k alone: its value and its derivative by log a_k, [..., 1] each."""
         return Term(value, slope * self.error)

@@ -43,6 +43,7 @@ NOISES: Registry[NoiseModel] = Registry(
         "none": "trainables.noise.none",
         "symmetric": "trainables.noise.symmetric",
         "asymmetric": "trainables.noise.asymmetric",
+        "pair_flip": "trainables.noise.pair_flip",
         "matrix": "trainables.noise.matrix",
         "human": "trainables.noise.human",
     },

@@ -1,8 +1,9 @@
-"""Test accuracy and memorisation over epochs: mean ± SEM per row, column by column of a table."""
+"""Metrics over epochs: mean ± SEM per row, column by column of a table."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import plotly.graph_objects as go
@@ -11,39 +12,54 @@ from storage.reporting.curves import Curves, MeanCurve
 from storage.reporting.figures.style import layout, look, name_of, text_of, transparent
 from storage.reporting.table import Header, Table
 
-LEFT = {"xaxis": "x", "yaxis": "y"}
-RIGHT = {"xaxis": "x2", "yaxis": "y2"}
+GAP = 0.1
+"""Share of the width between two panels."""
 
 
-def figure(table: Table, accuracy: Curves, memorization: Curves) -> go.Figure:
-    """Two panels; a menu chooses the column, at first the last one.
+@dataclass(frozen=True)
+class MetricCurves:
+    """One panel: mean curves of a table's entries, and what its axis says of them."""
 
-    Args:
-        accuracy, memorization: mean curves of the table's entries, in per cent.
-    """
+    label: str
+    curves: Curves
+
+
+def figure(table: Table, panels: Sequence[MetricCurves]) -> go.Figure:
+    """A panel for each metric; a menu chooses the column, at first the last one."""
     shown = table.columns[-1]
     drawn = [
         (column, trace)
         for column in table.columns
         for index, row in enumerate(table.rows)
-        for axes, curves in ((LEFT, accuracy), (RIGHT, memorization))
-        if (row, column) in curves
-        for trace in _traces(curves[row, column], row, index, axes)
+        for number, panel in enumerate(panels, start=1)
+        if (row, column) in panel.curves
+        for trace in _traces(panel.curves[row, column], row, index, number)
     ]
     for column, trace in drawn:
         trace.visible = column == shown
     menu = _menu(table, [column for column, _ in drawn])
-    return go.Figure([trace for _, trace in drawn], layout(_axes()) | {"updatemenus": menu})
+    traces = [trace for _, trace in drawn]
+    return go.Figure(traces, layout(_axes(panels)) | {"updatemenus": menu})
 
 
-def _axes() -> dict[str, dict[str, Any]]:
-    epoch = {"title": {"text": "epoch"}}
-    return {
-        "xaxis": {**epoch, "domain": [0, 0.45]},
-        "xaxis2": {**epoch, "domain": [0.55, 1], "anchor": "y2"},
-        "yaxis": {"title": {"text": "test accuracy %"}},
-        "yaxis2": {"title": {"text": "memorised wrong labels %"}, "anchor": "x2"},
-    }
+def _axes(panels: Sequence[MetricCurves]) -> dict[str, dict[str, Any]]:
+    axes: dict[str, dict[str, Any]] = {}
+    width = (1 - GAP * (len(panels) - 1)) / len(panels)
+    for number, panel in enumerate(panels, start=1):
+        left = (number - 1) * (width + GAP)
+        x, y = _names(number)
+        axes["xaxis" + x[1:]] = {
+            "title": {"text": "epoch"},
+            "domain": [left, left + width],
+            "anchor": y,
+        }
+        axes["yaxis" + y[1:]] = {"title": {"text": text_of(panel.label)}, "anchor": x}
+    return axes
+
+
+def _names(number: int) -> tuple[str, str]:
+    """plotly's names of the axes of a panel."""
+    return (f"x{number}", f"y{number}") if number > 1 else ("x", "y")
 
 
 def _menu(table: Table, owners: list[Header]) -> list[dict[str, Any]]:
@@ -73,10 +89,9 @@ def _menu(table: Table, owners: list[Header]) -> list[dict[str, Any]]:
     ]
 
 
-def _traces(
-    curve: MeanCurve, row: Header, index: int, axes: dict[str, str]
-) -> Iterator[go.Scatter]:
+def _traces(curve: MeanCurve, row: Header, index: int, number: int) -> Iterator[go.Scatter]:
     colour, dash, _ = look(index)
+    axes = dict(zip(("xaxis", "yaxis"), _names(number), strict=True))
     epochs = list(range(1, len(curve.mean) + 1))
     band = [
         (epoch, mean, sem)
@@ -100,9 +115,9 @@ def _traces(
         y=curve.mean,
         name=name_of(row),
         legendgroup=str(index),
-        showlegend=axes == LEFT,
+        showlegend=number == 1,
         mode="lines",
         line={"color": colour, "dash": dash},
-        hovertemplate=f"epoch %{{x}}: %{{y:.2f}}%, n = {curve.n}",
+        hovertemplate=f"epoch %{{x}}: %{{y:.4g}}, n = {curve.n}",
         **axes,
     )

@@ -169,6 +169,8 @@ def _comparison_notes(comparison: Comparison) -> Iterator[str]:
     agreement = comparison.agreement
     yield _agreement_words(agreement) if agreement else "No pair has an error on both sides"
     yield from notes(comparison.pairs)
+    if unknown := comparison.unknown:
+        yield f"Not known of the published protocol: {', '.join(map(printable, unknown))}"
     if comparison.only_ours:
         places = [", ".join((*row, *column)) for row, column in comparison.only_ours]
         yield f"Ours without a published number: {_listed(places)}"

@@ -20,6 +20,7 @@ def render(report: Report) -> str:
         "study": report.study,
         "title": report.title,
         "tables": [_table(table) for table in report.tables],
+        "figures": [_without_nan(asdict(picture)) for picture in report.pictures],
         "comparisons": [_comparison(comparison) for comparison in report.comparisons],
         "picks": [_pick(pick) for pick in report.picks],
         "phases": [_tally(tally) for tally in report.tallies],
@@ -33,6 +34,15 @@ def render(report: Report) -> str:
         # Only strings hold these characters, and there the escape means the same.
         text = text.replace(char, f"\\u{ord(char):04x}")
     return text + "\n"
+
+
+def _without_nan(value: Any) -> Any:
+    """A tree in which numbers that are none, such as gaps of a plane, are null."""
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def _table(table: Table) -> dict[str, Any]:
@@ -74,6 +84,7 @@ def _comparison(comparison: Comparison) -> dict[str, Any]:
         "source": comparison.source,
         "agreement": asdict(agreement) if agreement else None,
         "notes": list(notes(comparison.pairs)),
+        "unknown": list(comparison.unknown),
         "pairs": [
             {
                 "row": list(pair.row),

@@ -180,7 +180,7 @@ def _failures_section(report: Report) -> Iterator[Section]:
 def _problems_section(report: Report) -> Iterator[Section]:
     if report.problems:
         problems = (f"{problem.table}: {problem.message}" for problem in report.problems)
-        yield Section("Tables that could not be drawn", notes=printables(problems))
+        yield Section("Tables and figures that could not be drawn", notes=printables(problems))
 
 
 def _provenance_section(report: Report) -> Section:

@@ -17,6 +17,7 @@ from orchestrator.cli import app
 from orchestrator.figures import staats2025_fig5, staats2025_fig6
 from orchestrator.figures.published import compared_losses, study_loss
 from orchestrator.figures.registry import FIGURES, FigureError, Inputs, build_figure
+from orchestrator.result_figures import RESULT_FIGURES
 from storage.reporting.figures.picture import Line, Panel, Picture
 from trainables.calibration import calibrate, initial_error
 from trainables.config import Choice
@@ -222,7 +223,8 @@ def test_the_variances_of_imae_are_the_printed_ones(t: float, printed: float) ->
 def test_every_figure_is_listed_with_a_line() -> None:
     result = run("list")
     assert result.exit_code == 0
-    assert [words.split()[0] for words in result.output.splitlines()] == list(FIGURES)
+    names = [line.split()[0] for line in result.output.splitlines()]
+    assert names == [*FIGURES, *RESULT_FIGURES]
 
 
 def test_a_figure_becomes_a_page_and_its_numbers(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from storage.attempt import PickRecord, PlannedCell, StudyRecord
 from storage.reporting.conditions import QUERY
 from storage.reporting.page import build_page
 from storage.reporting.report import build_report
-from storage.reporting.spec import TableSpec
+from storage.reporting.spec import FigureSpec, TableSpec
 from storage.standing import Failures, Known, Result
 
 HOSTILE = "</script><script>document.title='owned'</script><img src=x onerror=alert(1)>"
@@ -47,6 +47,7 @@ class Sweep:
     """Cells and results side by side; also answers the report's questions to a store."""
 
     tables: dict[str, TableSpec] = field(default_factory=dict)
+    figures: dict[str, FigureSpec] = field(default_factory=dict)
     planned: list[PlannedCell] = field(default_factory=list)
     results: dict[str, tuple[Result, ...]] = field(default_factory=dict)
     failures: dict[str, Failures] = field(default_factory=dict)
@@ -89,11 +90,18 @@ class Sweep:
         self.planned.append(cell)
         return made or ""
 
-    def finish(self, key: str, curve: Sequence[float | None], *, outcome: str = "finished") -> None:
-        """A result; every metric takes the same curve."""
+    def finish(
+        self,
+        key: str,
+        curve: Sequence[float | None],
+        *,
+        outcome: str = "finished",
+        **metrics: Sequence[float | None],
+    ) -> None:
+        """A result; every metric that is not named takes the same curve."""
         result = Result(key, f"base {key}", key, 0, outcome, "{}", "{}", None, None, None)
         self.results[key] = (result,)
-        self.numbers[key] = {"any": curve}
+        self.numbers[key] = {"any": curve, **metrics}
 
     def fail(self, key: str, error_class: str = "exception", message: str = "boom") -> None:
         self.failures[key] = Failures(1, error_class, message)
@@ -123,6 +131,7 @@ class Sweep:
             launch="launch-1",
             recorded_at=NOW,
             code_version="1234abcd",
+            figures=self.figures,
         )
 
     def studies(self) -> tuple[str, ...]:
@@ -134,7 +143,8 @@ class Sweep:
         return Known(self.results, self.failures, bases | self.others)
 
     def curves(self, attempts: Iterable[str], metric: str) -> dict[str, Sequence[float | None]]:
-        return {key: self.numbers[key]["any"] for key in attempts if key in self.numbers}
+        found = {key: self.numbers[key] for key in attempts if key in self.numbers}
+        return {key: curves.get(metric, curves["any"]) for key, curves in found.items()}
 
     def picks(self, study: str) -> tuple[PickRecord, ...]:
         return tuple(self.chosen)

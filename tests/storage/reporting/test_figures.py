@@ -5,6 +5,7 @@ import pytest
 from storage.reporting.curves import mean_curve, table_curves
 from storage.reporting.evidence import gather
 from storage.reporting.figures import learning_curves, learning_rate, noise_rate
+from storage.reporting.figures.learning_curves import MetricCurves
 from storage.reporting.figures.lines import lines_over
 from storage.reporting.gallery import study_figures
 from storage.reporting.report import build_report
@@ -82,7 +83,7 @@ def test_learning_curves_show_one_column_at_a_time(sweep):
         sweep.run("CE", rate, [0.5, 0.7])
     table = draw(sweep)
     curves = table_curves(table, "test_accuracy", sweep.curves(list(sweep.numbers), "x"))
-    drawn = learning_curves.figure(table, curves, {})
+    drawn = learning_curves.figure(table, [MetricCurves("test accuracy %", curves)])
     assert [trace.visible for trace in drawn.data] == [False, False, True, True]
     first, _ = drawn.layout.updatemenus[0].buttons
     assert first.label == "noise.rate 0"
@@ -94,7 +95,8 @@ def test_names_are_text_in_every_figure(sweep, make_pick):
         sweep.run(HOSTILE, rate, [0.5, 0.7])
     table = draw(sweep)
     curves = table_curves(table, "test_accuracy", sweep.curves(list(sweep.numbers), "x"))
-    for drawn in (noise_rate.figure(table), learning_curves.figure(table, curves, curves)):
+    panels = [MetricCurves("test accuracy %", curves), MetricCurves("memorised %", curves)]
+    for drawn in (noise_rate.figure(table), learning_curves.figure(table, panels)):
         names = {trace.name for trace in drawn.data if trace.name}
         assert names == {"&lt;b&gt;x&lt;/b&gt; %{y}"}
         assert not any("x&lt;" in (trace.hovertemplate or "") for trace in drawn.data)
