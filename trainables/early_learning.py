@@ -108,11 +108,16 @@ def mean_errors(
 
 
 def depends_on_labelled_alone(loss: Loss) -> bool:
-    """Whether δ_k is a function of a_k, tried by merging nine rivals into one of equal S."""
+    """Whether δ_k is a function of a_k, tried by merging nine rivals into one of equal S.
+
+    From undecided logits on, where a class may lead with less than half of the softmax: the merged
+    rival then takes the lead, which a loss may look at.
+    """
     import torch
 
     generator = torch.Generator().manual_seed(SEED)
-    logits = torch.randn(64, 10, generator=generator, dtype=torch.float64) * 3
+    scales = torch.linspace(0.05, 3, 64, dtype=torch.float64).unsqueeze(1)
+    logits = torch.randn(64, 10, generator=generator, dtype=torch.float64) * scales
     rival = logits[:, 1:].logsumexp(dim=1)
     merged = torch.stack([logits[:, 0], rival], dim=1)
     return bool(torch.allclose(labelled_error(loss, logits), labelled_error(loss, merged)))
