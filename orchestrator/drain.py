@@ -8,10 +8,36 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
-from typing import Self
+from typing import Protocol, Self
+
+from orchestrator.signals import StopAtOnce, ending_signals, leave_terminal
+
+
+class Stopping(Protocol):
+    """What tells whether a wish to stop is known."""
+
+    @property
+    def is_set(self) -> bool:
+        """Whether no more cells may start."""
+        ...
+
+
+class DrainFile:
+    """The wish as another process sees it, by the file alone."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    @property
+    def is_set(self) -> bool:
+        return self._file.exists()
+
+
+LAST_LINE_SECONDS = 1.0
+"""For the line that tells of a drain, if the terminal is slow."""
 
 
 class Drain:
@@ -26,15 +52,24 @@ class Drain:
         self.file, self._announce = file, announce
         self.signal: int | None = None
         self.is_set = False
+        self._line: threading.Thread | None = None
 
     def begin(self, reason: str) -> None:
         """Let running cells write a checkpoint and start no more."""
         if self.is_set:
             return
         self.is_set = True
-        self.file.parent.mkdir(parents=True, exist_ok=True)
-        self.file.touch()
-        self._announce(f"{reason}: running cells write a checkpoint")
+        self.tell_workers()
+        # A signal comes in the middle of anything, even of the printing of another line.
+        text = f"{reason}: running cells write a checkpoint"
+        self._line = threading.Thread(target=self._announce, args=[text], daemon=True)
+        self._line.start()
+
+    def tell_workers(self) -> None:
+        """Put the file there; called again until a full disk or a lost server lets it be."""
+        with suppress(OSError):
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+            self.file.touch()
 
     @contextmanager
     def after(self, seconds: float | None) -> Iterator[Self]:
@@ -50,18 +85,23 @@ class Drain:
 
     @contextmanager
     def on_signals(self) -> Iterator[Self]:
-        """Drain on SIGINT and SIGTERM inside the block; a second one raises KeyboardInterrupt."""
-        numbers = (signal.SIGINT, signal.SIGTERM)
-        former = {number: signal.signal(number, self._receive) for number in numbers}
+        """Drain on SIGINT, SIGTERM and SIGHUP inside the block; a second one raises StopAtOnce."""
+        former = {number: signal.signal(number, self._receive) for number in ending_signals()}
         try:
             yield self
         finally:
             for number, handler in former.items():
                 signal.signal(number, handler)
+            if self._line:
+                self._line.join(LAST_LINE_SECONDS)
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         del frame
+        if number == signal.SIGHUP:
+            leave_terminal()
+            if self.is_set:
+                return  # a terminal that closes says so more than once
         if self.signal is not None:
-            raise KeyboardInterrupt
+            raise StopAtOnce(number)
         self.signal = number
         self.begin("stopping (once more stops at once)")

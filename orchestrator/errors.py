@@ -1,7 +1,8 @@
 """Errors of a running sweep that are nobody's study.
 
-StudyError       in `source.py`: something in a study file is wrong, with its place
-ExecutorError    Ray cannot run the cells
+StudyError            in `source.py`: something in a study file is wrong, with its place
+ExecutorError         Ray cannot run the cells
+  ClusterLostError    Ray ran them, and is gone
 """
 
 from __future__ import annotations
@@ -9,3 +10,7 @@ from __future__ import annotations
 
 class ExecutorError(Exception):
     """Ray cannot run the cells; the text says why."""
+
+
+class ClusterLostError(ExecutorError):
+    """The cluster was lost and could not be replaced; what has landed stays."""

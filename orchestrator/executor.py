@@ -28,13 +28,15 @@ import storage
 import trainables
 from orchestrator.attempts import LaunchSettings, Task
 from orchestrator.breaker import Breaker
-from orchestrator.drain import Drain
+from orchestrator.drain import Stopping
 from orchestrator.errors import ExecutorError
 from orchestrator.events import WORKER_RETRIES, Events
 from orchestrator.feeder import Feeder, Stack
 from orchestrator.housekeeping import kept_tidy, tidy_up
+from orchestrator.janitor import entrust
 from orchestrator.packing import Resources
 from orchestrator.progress import Progress
+from orchestrator.ray_cluster import session_folder
 from orchestrator.trial import run_trial
 from storage.probe import is_visible
 
@@ -99,7 +101,11 @@ class Executor:
                 **(private if self._address is None else {"runtime_env": self._code()}),
             )
         except (ConnectionError, RuntimeError, ValueError) as error:
+            if self._address is None:
+                raise  # no fault of an address: the launch tries once more
             raise ExecutorError(f"cannot reach a Ray cluster: {error}") from error
+        if self._address is None:
+            entrust(session_folder())
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -159,7 +165,7 @@ class Executor:
         stacks: Sequence[Stack],
         settings: LaunchSettings,
         progress: Progress,
-        drain: Drain,
+        drain: Stopping,
     ) -> None:
         """Run `stacks` until each cell has ended or the drain begins. Raises ExecutorError."""
         if self.slots < 1:
@@ -229,7 +235,7 @@ class _Sweep:
 
     settings: LaunchSettings
     progress: Progress
-    drain: Drain
+    drain: Stopping
     breaker: Breaker = field(default_factory=Breaker)
 
     @property
@@ -249,7 +255,7 @@ class _Sweep:
         return [stack for stack in left if stack]
 
 
-def _rest(drain: Drain, seconds: float) -> None:
+def _rest(drain: Stopping, seconds: float) -> None:
     """Wait, but not through the beginning of a drain."""
     end = time.monotonic() + seconds
     while time.monotonic() < end and not drain.is_set:

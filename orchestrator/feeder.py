@@ -12,7 +12,7 @@ from ray.tune.search.search_algorithm import SearchAlgorithm
 
 from orchestrator.attempts import LaunchSettings, Task
 from orchestrator.breaker import Breaker
-from orchestrator.drain import Drain
+from orchestrator.drain import Stopping
 
 Stack = tuple[Task, ...]
 """Cells that one trial trains together."""
@@ -37,7 +37,7 @@ class Feeder(NotKept, SearchAlgorithm):  # type: ignore[misc]
         self,
         stacks: Sequence[Stack],
         settings: LaunchSettings,
-        drain: Drain,
+        drain: Stopping,
         breaker: Breaker,
         max_concurrent: int | None,
     ) -> None:

@@ -6,6 +6,7 @@ running cells is the executor's part, imported only when there is something to r
 
 from __future__ import annotations
 
+import shutil
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
@@ -24,18 +25,18 @@ from orchestrator.lease import hold
 from orchestrator.opened import OpenedStudy, Picks, decide, plan_cells, plan_study
 from orchestrator.packing import form_stacks, order_trials
 from orchestrator.plan import Plan
-from orchestrator.progress import Progress, SharedProgress
+from orchestrator.progress import Progress
 from orchestrator.provenance import CodeVersion, code_version, package_versions
 from orchestrator.recording import moved_note, pick_records, study_record
 from orchestrator.source import Source
-from orchestrator.trackers import make_trackers
+from orchestrator.trackers import check_trackers
 from storage.landing import land_picks, land_study
 from storage.probe import check_folder, check_location
 from storage.store import Store
 
 if TYPE_CHECKING:
     from orchestrator.attempts import LaunchSettings, Task
-    from orchestrator.executor import Executor
+    from orchestrator.hosted import HostedExecutor
 
 MOST_REPORTS = 100
 """A second, of all trials together: each costs the driver about half a millisecond, so a thousand
@@ -99,14 +100,14 @@ def launch(opened: OpenedStudy, options: LaunchOptions, progress: Progress) -> L
     expectations = Expectations(options.data_root, code.edited, of_all_data=True)
     picks: Picks = {}
     num_due = 0
-    trackers = make_trackers(opened.study, opened.source, options.store, progress.note)
-    listeners = SharedProgress([progress, *trackers])
+    check_trackers(opened.study, opened.source)
     with ExitStack() as stack:
         check_location(options.store)
         stack.enter_context(_lease(opened, options, progress))
+        stack.callback(shutil.rmtree, scratch, ignore_errors=True)
         stack.enter_context(drain.on_signals())
         stack.enter_context(drain.after(options.budget_seconds))
-        executor: Executor | None = None
+        executor: HostedExecutor | None = None
         for name, phase in opened.study.stages.items():
             store = Store(options.store)
             for damage in store.damaged:
@@ -126,7 +127,10 @@ def launch(opened: OpenedStudy, options: LaunchOptions, progress: Progress) -> L
             to_run = {cell.key: cell.config.epochs for cell in due}
             progress.begin_phase(name, plan.num_done(name), to_run)
             if due:
-                executor = executor or _start(stack, opened, options, scratch, progress, trackers)
+                if executor is None:
+                    executor = stack.enter_context(_executor(opened, options, drain, progress))
+                if drain.is_set:  # while the cluster was still starting
+                    break
                 settings = _settings(opened, options, launch_id, drain, code, executor)
                 expected = forecast(due, Store(options.store).paces())
                 for line in forecast_lines(expected, executor.slots):
@@ -135,7 +139,7 @@ def launch(opened: OpenedStudy, options: LaunchOptions, progress: Progress) -> L
                 size = opened.study.resources.stack_size(settings.device)
                 stacks = form_stacks(due, size, executor.slots)
                 tasks = [tuple(_task(cell, plan) for cell in stack) for stack in stacks]
-                executor.run(tasks, settings, listeners, drain)
+                executor.run(tasks, settings, progress)
             if drain.is_set:
                 break
             if phase.pick:
@@ -162,38 +166,37 @@ def _lease(
     )
 
 
-def _start(
-    stack: ExitStack,
-    opened: OpenedStudy,
-    options: LaunchOptions,
-    scratch: Path,
-    progress: Progress,
-    trackers: Sequence[Progress],
-) -> Executor:
-    """The executor, until the launch ends; trackers, which may need Ray, end before it."""
-    executor = stack.enter_context(_executor(opened, options, scratch, progress))
-    for tracker in trackers:
-        stack.enter_context(tracker)
-    return executor
-
-
 @contextmanager
 def _executor(
-    opened: OpenedStudy, options: LaunchOptions, scratch: Path, progress: Progress
-) -> Iterator[Executor]:
+    opened: OpenedStudy, options: LaunchOptions, drain: Drain, progress: Progress
+) -> Iterator[HostedExecutor]:
     """The cluster, once the store has shown that it keeps what is written there."""
-    from orchestrator.executor import Executor
+    from orchestrator.hosted import HostedExecutor
+    from orchestrator.reach import check_speaks
+    from orchestrator.wire import Order
 
+    address = None if options.address == "local" else options.address
+    if address and address != "auto":
+        check_speaks(address)  # before Ray is imported, so that the answer comes at once
     probe = check_folder(options.store)
+    order = Order(
+        address=address,
+        resources=opened.study.resources,
+        scratch=drain.file.parent.resolve(),
+        working_dir=options.working_dir and options.working_dir.resolve(),
+        probe=probe.resolve(),
+        drain_file=drain.file.resolve(),
+        store=options.store.resolve(),
+        study=opened.study.name,
+        trackers=tuple(opened.study.trackers),
+    )
     try:
-        resources = opened.study.resources
-        with Executor(options.address, resources, scratch, options.working_dir) as executor:
-            if executor.is_open_to_anybody:
+        with HostedExecutor(order, drain, progress) as executor:
+            if executor.facts.is_open_to_anybody:
                 warning = "this cluster runs code for anybody who can reach it: RAY_AUTH_MODE=token"
                 if options.is_strict:
                     raise ExecutorError(warning)
                 progress.note(f"warning: {warning}")
-            executor.check_visible(probe.resolve())
             yield executor
     finally:
         probe.unlink(missing_ok=True)
@@ -205,7 +208,7 @@ def _settings(
     launch_id: str,
     drain: Drain,
     code: CodeVersion,
-    executor: Executor,
+    executor: HostedExecutor,
 ) -> LaunchSettings:
     from orchestrator.attempts import LaunchSettings
 

@@ -172,13 +172,18 @@ def _store_time(folder: Path) -> float:
 
 
 def _runs(pid: int) -> bool:
+    """Whether a process lives; one that only waits to be fetched by its parent does not."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True
-    return True
+        pass
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[0]
+    except (OSError, IndexError):
+        return True  # not a Linux machine
+    return state not in ("Z", "X")
 
 
 def _read(path: Path) -> str | None:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestrator.typed import resumes
+
 if TYPE_CHECKING:
     from orchestrator.inspection.asked import AskedStudy
     from orchestrator.launch import LaunchReport
@@ -78,7 +80,7 @@ def launch_lines(ended: LaunchReport, typed: Typed, pages: Sequence[Path]) -> It
     if ended.num_due == 0:
         yield "nothing to run: every cell has its result"
     if ended.is_budget_spent:
-        yield "the budget is spent; the same command goes on where this one stopped"
+        yield resumes("the budget is spent")
     for standing in (Standing.FAILED, Standing.NEW, Standing.STALE, Standing.PENDING):
         if counts[standing]:
             yield f"{counts[standing]} cells {standing}; see: {_command('status', name, *typed.at)}"

@@ -12,7 +12,7 @@ import math
 import os
 import queue
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -189,20 +189,21 @@ def _epochs(store: Store, key: str) -> list[dict[str, Any]]:
     ]
 
 
-def make_trackers(
-    study: Study, source: Source, store: Path, note: Callable[[str], None]
-) -> list[Tracker]:
-    """Those that the study asks for. Raises StudyError if the package of one is not installed."""
+def check_trackers(study: Study, source: Source) -> None:
+    """Raise StudyError if the package of a tracker that the study asks for is not installed."""
     for position, name in enumerate(study.trackers):
         if importlib.util.find_spec(PACKAGES[name]) is None:
             raise source.error(
                 f"needs the package {PACKAGES[name]}: pip install {PACKAGES[name]}",
                 ("trackers", position),
             )
-    return [
-        Tracker(name, _callback(name, study.name), study.name, store, note)
-        for name in study.trackers
-    ]
+
+
+def trackers_of(
+    names: Sequence[str], study: str, store: Path, note: Callable[[str], None]
+) -> list[Tracker]:
+    """Trackers by their names; some need Ray."""
+    return [Tracker(name, _callback(name, study), study, store, note) for name in names]
 
 
 def _callback(name: str, study: str) -> Callback:

@@ -1,7 +1,7 @@
 """The command line: verbs, help texts, exit codes. No logic lives here.
 
 Exit codes: 0 done, 2 bad input, 3 finished with failed or missing cells, 4 damaged store or
-conflicting results, 75 another launch is running, 130/143 stopped by a signal and resumable. Heavy
+conflicting results, 75 another launch is running, 129/130/143 stopped by a signal, resumable. Heavy
 imports happen inside the verbs, so that `sql`, `status` and `report` start without torch or Ray.
 """
 

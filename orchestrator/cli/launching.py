@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -116,7 +115,7 @@ def launch(
     """
     from rich.console import Console
 
-    from orchestrator.errors import ExecutorError
+    from orchestrator.errors import ClusterLostError, ExecutorError
     from orchestrator.inspection.asked import launched_study
     from orchestrator.launch import LaunchOptions
     from orchestrator.launch import launch as run_launch
@@ -125,8 +124,10 @@ def launch(
     from orchestrator.progress import SharedProgress
     from orchestrator.progress.console import console_progress
     from orchestrator.progress.event_log import EventLog, EventLogError
+    from orchestrator.signals import StopAtOnce
     from orchestrator.source import StudyError
     from orchestrator.summary import Typed, launch_lines
+    from orchestrator.typed import resumes
     from storage import Store
     from storage.durable import LandingError
     from trainables.datasets import DatasetError, default_data_root
@@ -151,11 +152,14 @@ def launch(
         except LeaseHeldError as error:
             typer.echo(f"error: {error}", err=True)
             raise typer.Exit(BUSY) from None
-        except KeyboardInterrupt:
-            show(["stopped at once; the same command resumes"])
-            raise typer.Exit(SIGNALLED + signal.SIGINT) from None
+        except ClusterLostError as error:
+            typer.echo(f"error: {resumes(str(error))}", err=True)
+            raise typer.Exit(INCOMPLETE) from None
+        except StopAtOnce as stop:
+            show([resumes("stopped at once")])
+            raise typer.Exit(SIGNALLED + stop.number) from None
     if ended.signal is not None:
-        show(["stopped; the same command resumes"])
+        show([resumes("stopped")])
         raise typer.Exit(SIGNALLED + ended.signal)
     results = Store(store)
     asked = launched_study(opened.study.name, results)

@@ -1,7 +1,7 @@
 """Lose or freeze nodes of a cluster at random moments, and compare with an undisturbed run.
 
-    python tests/faults/nodes.py --kind loss --faults 20
-    python tests/faults/nodes.py --kind freeze --faults 20
+    python -m tests.faults.nodes --kind loss --faults 20
+    python -m tests.faults.nodes --kind freeze --faults 20
 
 The cluster is a head without CPUs and two nodes with one each, all on this machine's loopback
 addresses. A lost node is killed and replaced; a frozen one is stopped (SIGSTOP, with its workers)
@@ -11,7 +11,6 @@ until Ray has given it up, and then goes on as a zombie. Ends only processes tha
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import random
 import signal
@@ -23,7 +22,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.faults import kills
+from tests.faults.campaign import (
+    DONE,
+    INCOMPLETE,
+    LAUNCH_SECONDS,
+    Account,
+    Campaign,
+    Verdict,
+    descendants,
+    launch,
+)
 
 LOOPBACK = "127.0.0.2"
 FROZEN_SECONDS = 40.0
@@ -62,7 +70,7 @@ class LoopbackCluster:
     def freeze(self, node: Any) -> None:
         """Stop a node and its workers until it counts as dead; then it goes on as a zombie."""
         raylet = node.all_processes["raylet"][0].process.pid
-        frozen = [raylet, *kills.descendants(raylet)]
+        frozen = [raylet, *descendants(raylet)]
         for pid in frozen:
             _send(pid, signal.SIGSTOP)
         time.sleep(FROZEN_SECONDS)
@@ -77,34 +85,32 @@ def _send(pid: int, number: int) -> None:
         os.kill(pid, number)
 
 
-def run(kind: str, faults: int, folder: Path, *, seed: int, seeds: int, size: int) -> kills.Verdict:
-    """Strike `faults` times at random moments, then let the study end and compare."""
-    rng = random.Random(seed)
-    study = folder / "nodes.yaml"
-    study.write_text(kills.STUDY.format(images=size, epochs=10, seeds=seeds))
-    quiet, struck = folder / "quiet", folder / "struck"
-    assert kills.launch(study, quiet).wait(kills.LAUNCH_SECONDS) == kills.DONE
-    done = 0
+def run(kind: str, faults: int, folder: Path, *, seed: int) -> Verdict:
+    """Strike `faults` times at random moments; each study that ends is compared, as its results."""
+    rng, verdict = random.Random(seed), Verdict()
+    campaign = Campaign(folder, seed=seed, seeds=4, images=5000)
+    quiet = campaign.undisturbed()
     with LoopbackCluster() as cluster:
         strike = cluster.lose if kind == "loss" else cluster.freeze
-        while True:
-            driver = kills.launch(study, struck, "--address", cluster.cluster.address)
-            while done < faults and driver.poll() is None:
-                time.sleep(rng.uniform(3, 12))
-                if driver.poll() is None and struck.exists():
-                    strike(rng.choice(cluster.nodes))
-                    done += 1
-            assert driver.wait(3 * kills.LAUNCH_SECONDS) == kills.DONE
-            if done == faults:
-                break
-            kills.start_over(struck)
-    return kills.compare(
-        kills.read(quiet),
-        kills.read(struck),
-        done,
-        kills.count_attempts(struck),
-        kills.read_resumed(struck),
-    )
+        while verdict.blows.total() < faults:
+            store = Path(tempfile.mkdtemp(dir=folder)) / "store"
+            account, code = Account(store, verdict), None
+            while code != DONE:
+                address = ("--address", cluster.cluster.address)
+                driver = launch(campaign.study, store, account.events, *address)
+                while verdict.blows.total() < faults and driver.poll() is None:
+                    time.sleep(rng.uniform(3, 12))
+                    if driver.poll() is None and store.exists():
+                        account.look()
+                        strike(rng.choice(cluster.nodes))
+                        verdict.strike("node", kind, len(account.known))
+                code = driver.wait(3 * LAUNCH_SECONDS)
+                account.look()
+                if code not in (DONE, INCOMPLETE):
+                    verdict.blame("wrong exit code", str(code))
+                    break
+            account.compare(quiet)
+    return verdict
 
 
 def main() -> None:
@@ -114,13 +120,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        start = time.monotonic()
-        verdict = run(
-            chosen.kind, chosen.faults, Path(folder), seed=chosen.seed, seeds=8, size=10_000
-        )
-        minutes = (time.monotonic() - start) / 60
-    facts = {"kind": chosen.kind, **vars(verdict), "minutes": round(minutes, 1)}
-    sys.stdout.write(json.dumps(facts) + "\n")
+        verdict = run(chosen.kind, chosen.faults, Path(folder), seed=chosen.seed)
+    sys.stdout.write(verdict.text() + "\n")
+    sys.exit(0 if verdict.is_sound else 1)
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ def everything(root: Path) -> dict[str, Any]:
 def acts(
     attempt, failure, study, pick, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> dict[str, Act]:
-    monkeypatch.setattr("storage.merging.compact", lambda root: None)  # an act of its own
+    monkeypatch.setattr("storage.merging.compact", lambda _root: compaction.Compaction())  # an act of its own
     other = tmp_path / "other"
     for index in (1, 20):
         land_attempt(other, attempt(index))

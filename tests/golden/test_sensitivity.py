@@ -34,10 +34,14 @@ from trainables.losses import (
     combined,
     gce,
     imae,
+    js,
+    ldr,
+    length,
     logit_bias,
     mae,
     normalized,
     sce,
+    squared,
 )
 from trainables.noise import asymmetric, matrix, stratify, symmetric
 from trainables.optimizers import adam, decay, sgd
@@ -79,7 +83,11 @@ _edit(
 )
 _edit("loss", "bitempered", bitempered.chebyshev_steps, "3 if", "1 if")
 _edit(
-    "loss", "nfl", normalized.NormalizedFocalLoss.term, "1 - self.gamma", "1 - 0.999 * self.gamma"
+    "loss",
+    "nfl",
+    normalized.NormalizedFocalLoss.term,
+    "mul_(-self.gamma)",
+    "mul_(-0.999 * self.gamma)",
 )
 _edit("loss", "nfl_mae", mae.MeanAbsoluteError.term, "value=2 *", "value=1 *")
 _edit("loss", "imae", imae.ImprovedMeanAbsoluteError.term, "weight / 2", "weight / 2.001")
@@ -90,6 +98,13 @@ _edit(
     "self.beta * asymmetric",
     "asymmetric",
 )
+_edit("loss", "rce", sce.ReverseCrossEntropy.term, "value=-self", "value=-1.001 * self")
+_edit("loss", "nnce", normalized.missing_share, "h_k * rest_g -", "1.001 * h_k * rest_g -")
+_edit("loss", "mse", squared._squared, "- squares", "- 1.001 * squares")
+_edit("loss", "ldr_kl", ldr._log_softplus, "z.clamp(max=0)", "z.clamp(max=0.001)")
+_edit("loss", "js", js.JensenShannon.term, "rest * log_pi2", "rest * 1.001 * log_pi2")
+_edit("loss", "logit_clip", length._across, "along * unit", "0.999 * along * unit")
+_default("loss", "nce_rce", "beta", 0.9)
 _edit("loss", "tgce", gce.TruncatedGeneralizedCrossEntropy.keeps, "a_k > self", "a_k < self")
 _edit("loss", "ce", logit_bias.add_logit_bias, "logits + bias", "logits - bias")
 _edit("loss", "ce", logit_bias.logit_bias_at, "(epoch - 1)", "epoch")

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.drain import Drain
+from orchestrator.drain import Drain, DrainFile
 from orchestrator.durations import format_seconds, parse_seconds
+from orchestrator.signals import StopAtOnce
 
 
 def test_the_first_signal_drains_and_the_second_stops(tmp_path: Path) -> None:
@@ -25,6 +26,30 @@ def test_the_first_signal_drains_and_the_second_stops(tmp_path: Path) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
     assert len(said) == 1
     assert "checkpoint" in said[0]
+
+
+def test_a_terminal_that_closes_twice_still_drains(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrator.drain.leave_terminal", lambda: None)
+    drain = Drain(tmp_path / "drain", lambda _: None)
+    with drain.on_signals():
+        os.kill(os.getpid(), signal.SIGHUP)
+        os.kill(os.getpid(), signal.SIGHUP)
+        assert drain.signal == signal.SIGHUP
+        with pytest.raises(StopAtOnce) as stop:
+            os.kill(os.getpid(), signal.SIGTERM)
+    assert stop.value.number == signal.SIGTERM
+
+
+def test_a_full_disk_keeps_the_word_back_but_not_the_drain(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    drain = Drain(tmp_path / "file" / "drain", lambda _: None)
+    drain.begin("stopping")
+    assert drain.is_set
+    (tmp_path / "file").unlink()
+    drain.tell_workers()
+    assert DrainFile(drain.file).is_set
 
 
 def test_a_spent_budget_drains_without_a_signal(tmp_path: Path) -> None:

@@ -45,5 +45,6 @@ def test_without_an_address_no_cluster_of_this_machine_is_joined(
     monkeypatch.setattr(executor.os, "environ", {})
     given: list[str] = []
     monkeypatch.setattr(executor.ray, "init", lambda address, **_: given.append(address))
+    monkeypatch.setattr(executor, "session_folder", lambda: tmp_path)
     Executor(address, Resources(), tmp_path).__enter__()
     assert given == [asked]

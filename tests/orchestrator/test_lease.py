@@ -68,6 +68,19 @@ def test_a_dead_process_of_this_machine_holds_nothing(tmp_path: Path) -> None:
         pass
 
 
+def test_a_process_that_nobody_has_fetched_holds_nothing(tmp_path: Path) -> None:
+    code = (
+        "import os, sys; from pathlib import Path; from orchestrator.lease import hold\n"
+        "lease = hold(Path(sys.argv[1]), 'study'); lease.__enter__(); os._exit(9)"
+    )
+    ended = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)])
+    os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)  # it stays a zombie
+    assert lease_of(tmp_path).exists()
+    with hold(tmp_path, "study"):
+        pass
+    ended.wait()
+
+
 def test_a_damaged_lease_is_nobodys(tmp_path: Path) -> None:
     write(tmp_path, ELSEWHERE)
     lease_of(tmp_path).write_text("{")

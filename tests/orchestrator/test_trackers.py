@@ -12,7 +12,7 @@ import pytest
 
 from orchestrator.opened import open_study
 from orchestrator.source import StudyError
-from orchestrator.trackers import CellRun, Tracker, make_trackers, read_runs
+from orchestrator.trackers import CellRun, Tracker, check_trackers, read_runs, trackers_of
 from storage.landing import land_attempt
 from storage.schema import METRICS
 from tests.storage.conftest import attempt_of
@@ -99,18 +99,15 @@ def test_a_package_that_is_not_there_is_named(
     path.write_text(STUDY.format("tensorboard, wandb"))
     opened = open_study(path)
     with pytest.raises(StudyError, match=r"yaml:2:\d+: trackers\[1\]: .* pip install no_such"):
-        make_trackers(opened.study, opened.source, tmp_path, print)
+        check_trackers(opened.study, opened.source)
 
 
 def test_tensorboard_files_can_be_read_back(tmp_path: Path) -> None:
     """Ray writes them through tensorboardX, whose records are length, checksum, content."""
-    path = tmp_path / "tracked.yaml"
-    path.write_text(STUDY.format("tensorboard"))
-    opened = open_study(path)
     attempt = attempt_of(1)
     land_attempt(tmp_path, attempt)
     notes: list[str] = []
-    (tracker,) = make_trackers(opened.study, opened.source, tmp_path, notes.append)
+    (tracker,) = trackers_of(["tensorboard"], "tracked", tmp_path, notes.append)
     with tracker:
         tracker.trial_ended(attempt.key, "finished")
     assert notes == []

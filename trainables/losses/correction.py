@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
@@ -90,26 +91,27 @@ class ForwardCorrection(MatrixCorrection):
 
     def term(self, softmax: LabelledSoftmax) -> Term:
         """Value and gradient."""
-        column = self._column(softmax)
+        self.require_classes(softmax.a.shape[-1])
+        if self.matrix is None:
+            return self._of_rate(softmax)
+        columns = _columns(self.matrix, softmax.a.dtype, softmax.a.device)
+        column = columns[softmax.index.squeeze(-1)]  # T_ik of the labels k, [..., K]
         joint = softmax.log_a + column.log()
         log_q = joint.logsumexp(dim=-1, keepdim=True)
-        # Above one half, log q_k keeps its digits only as log(1 - Σ_i (1 - T_ik) a_i).
         others = softmax.error.scatter(-1, softmax.index, 0.0)  # -a_i, 0 at k
         lost = torch.linalg.vecdot(others, column - 1).unsqueeze(-1)
         lost = lost + (1 - column.gather(-1, softmax.index)) * softmax.a_k
-        value = -torch.where(lost < 0.5, torch.log1p(-lost), log_q)
         gradient = softmax.a - torch.exp(joint - log_q)
-        return Term(value, softmax.balanced(gradient))
+        return Term(-_exact_log(log_q, lost), softmax.balanced(gradient))
 
-    def _column(self, softmax: LabelledSoftmax) -> Tensor:
-        """T_ik [..., K] of the labels k."""
-        num_classes = softmax.a.shape[-1]
-        self.require_classes(num_classes)
-        if self.matrix is None:
-            column = torch.full_like(softmax.a, self.rate / (num_classes - 1))
-            return column.scatter_(-1, softmax.index, 1 - self.rate)
-        columns = _columns(self.matrix, softmax.a.dtype, softmax.a.device)
-        return columns[softmax.index.squeeze(-1)]
+    def _of_rate(self, softmax: LabelledSoftmax) -> Term:
+        """With symmetric noise q_k is a function of a_k alone."""
+        off, kept = self.rate / (softmax.a.shape[-1] - 1), 1 - self.rate
+        log_kept = softmax.log_a_k + math.log(kept)
+        log_q = torch.logaddexp(log_kept, (off * softmax.rest).log())
+        lost = self.rate * softmax.a_k + (1 - off) * softmax.rest
+        slope = (off / kept - 1) * torch.exp(log_kept - log_q)
+        return softmax.term(-_exact_log(log_q, lost), slope)
 
 
 @LOSSES.register("backward_correction")
@@ -164,6 +166,11 @@ class BackwardCorrection(MatrixCorrection):
             return row.scatter_(-1, softmax.index, (1 - off) / kept)
         rows = _inverse_rows(self.matrix, softmax.a.dtype, softmax.a.device)
         return rows[softmax.index.squeeze(-1)]
+
+
+def _exact_log(log_q: Tensor, lost: Tensor) -> Tensor:
+    """log q, which above one half keeps its digits only as log(1 - lost), lost = 1 - q."""
+    return torch.where(lost < 0.5, torch.log1p(-lost), log_q)
 
 
 def _normalized(matrix: Matrix) -> Tensor:

@@ -57,7 +57,7 @@ class EpsSoftmaxCrossEntropy(SoftmaxLoss):
 
     def term(self, softmax: LabelledSoftmax) -> Term:
         """Value and gradient."""
-        leads = softmax.log_a.argmax(dim=-1, keepdim=True) == softmax.index
+        leads = softmax.top == softmax.index
         led = math.log1p(self.m) - softmax.log_a_k
         ceiling = -math.log(self.floor)
         value = torch.where(

@@ -6,8 +6,6 @@ import math
 from dataclasses import dataclass
 from typing import Annotated
 
-import torch
-
 from trainables.losses import LOSSES
 from trainables.losses.normalized import (
     FIXED_FACTORS,
@@ -103,17 +101,16 @@ class NormalizedNegativeFocalLoss(SoftmaxLoss):
     def term(self, softmax: LabelledSoftmax) -> Term:
         """Value and gradient."""
         log_least = math.log(self.p_min)
-        log_a = softmax.log_a.clamp(min=log_least)
-        missing = -torch.expm1(log_a)
-        factor = missing**self.gamma
         largest = -((1 - self.p_min) ** self.gamma) * log_least
-        g = torch.addcmul(torch.full_like(log_a, largest), factor, log_a)
+        log_a, missing = softmax.exact_log_a, softmax.missing
+        counts = log_a > log_least
+        factor = (missing**self.gamma).masked_fill_(~counts, 0.0)
+        g = counts.to(log_a.dtype).mul_(largest).addcmul_(factor, log_a)
         if not self.is_gradient_rule:
             # log a / (1 - a) → -1 where a rounds to 1.
-            ratio = torch.where(missing > 0, log_a / missing, -1.0)
-            factor = factor * (1 - self.gamma * softmax.a * ratio)
-        counts = softmax.log_a > log_least
-        return missing_share(softmax, torch.where(counts, g, 0.0), torch.where(counts, factor, 0.0))
+            ratio = (log_a / missing).masked_fill_(missing == 0, -1.0)
+            factor = ratio.mul_(softmax.a).mul_(-self.gamma).add_(1).mul_(factor)
+        return missing_share(softmax, g, factor)
 
 
 @LOSSES.register("anl_ce", published=PUBLISHED_ANL_CE)

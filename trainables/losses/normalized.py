@@ -79,13 +79,13 @@ class NormalizedFocalLoss(SoftmaxLoss):
     def term(self, softmax: LabelledSoftmax) -> Term:
         """Value and gradient."""
         log_a = softmax.exact_log_a
-        missing = -torch.expm1(log_a)
+        missing = softmax.missing
         factor = missing**self.gamma
         if self.is_gradient_rule:
             return _normalized(softmax, factor * log_a, factor)
         # log a / (1 - a) → -1 where a rounds to 1.
-        ratio = torch.where(missing > 0, log_a / missing, -1.0)
-        slope = factor * (1 - self.gamma * softmax.a * ratio)
+        ratio = (log_a / missing).masked_fill_(missing == 0, -1.0)
+        slope = ratio.mul_(softmax.a).mul_(-self.gamma).add_(1).mul_(factor)
         return _normalized(softmax, factor * log_a, slope)
 
 
@@ -110,8 +110,11 @@ class NormalizedGeneralizedCrossEntropy(SoftmaxLoss):
     def term(self, softmax: LabelledSoftmax) -> Term:
         """Value and gradient."""
         exponent = self.q * softmax.exact_log_a
-        terms = -torch.expm1(exponent)
-        others = missing_share(softmax, terms, -self.q * torch.exp(exponent))
+        powers = torch.exp(exponent)
+        terms = (1 - powers).scatter_(
+            -1, softmax.top, -torch.expm1(exponent.gather(-1, softmax.top))
+        )
+        others = missing_share(softmax, terms, powers.mul_(-self.q))
         value = terms.gather(-1, softmax.index) / terms.sum(dim=-1, keepdim=True)
         return Term(value, softmax.balanced(-others.gradient))
 
@@ -123,13 +126,21 @@ def _normalized(softmax: LabelledSoftmax, f: Tensor, h: Tensor) -> Term:
     """
     index = softmax.index
     f_k, h_k = f.gather(-1, index), h.gather(-1, index)
-    rest_f = f.scatter(-1, index, 0.0).sum(dim=-1, keepdim=True)
-    rest_h = h.scatter(-1, index, 0.0).sum(dim=-1, keepdim=True)
+    rest_f, rest_h = _sum_of_others(f, index), _sum_of_others(h, index)
     total = f_k + rest_f
-    missing = -torch.expm1(softmax.exact_log_a)
-    others = softmax.a * (f_k * (rest_h - h) - h_k * rest_f) - f_k * h * missing
+    # In place: at 1000 classes fresh memory would cost more than the arithmetic.
+    others = (rest_h - h).mul_(f_k).sub_(h_k * rest_f).mul_(softmax.a)
+    others.sub_((f_k * h).mul_(softmax.missing))
     labelled = h_k * softmax.rest * rest_f + f_k * softmax.a_k * rest_h
-    return Term(f_k / total, others.scatter(-1, index, labelled) / total**2)
+    return Term(f_k / total, others.scatter_(-1, index, labelled).div_(total**2))
+
+
+def _sum_of_others(values: Tensor, index: Tensor) -> Tensor:
+    """Σ_{j≠k} of [..., K], [..., 1], without the difference that would lose small ones."""
+    labelled = values.gather(-1, index)
+    total = values.scatter_(-1, index, 0.0).sum(dim=-1, keepdim=True)
+    values.scatter_(-1, index, labelled)
+    return total
 
 
 def missing_share(softmax: LabelledSoftmax, g: Tensor, h: Tensor) -> Term:
@@ -139,8 +150,7 @@ def missing_share(softmax: LabelledSoftmax, g: Tensor, h: Tensor) -> Term:
     """
     index = softmax.index
     g_k, h_k = g.gather(-1, index), h.gather(-1, index)
-    rest_g = g.scatter(-1, index, 0.0).sum(dim=-1, keepdim=True)
-    rest_h = h.scatter(-1, index, 0.0).sum(dim=-1, keepdim=True)
+    rest_g, rest_h = _sum_of_others(g, index), _sum_of_others(h, index)
     total = g_k + rest_g
     squared = total**2
     others = softmax.a * ((h_k * rest_g - g_k * rest_h) / squared)

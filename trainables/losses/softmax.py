@@ -8,6 +8,7 @@ probabilities, so value and gradient keep their relative accuracy over the whole
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -49,22 +50,35 @@ class LabelledSoftmax:
         log_a_k = torch.where(rest < 0.5, torch.log1p(-rest), log_a.gather(-1, index))
         return cls(index, log_a, a, log_a_k, log_a_k.exp(), rest, error)
 
-    @property
+    @cached_property
+    def top(self) -> Tensor:
+        """The class that leads, int64 [..., 1]."""
+        return self.log_a.argmax(dim=-1, keepdim=True)
+
+    @cached_property
+    def rest_of_top(self) -> Tensor:
+        """1 - a of the class that leads, [..., 1]."""
+        return self.a.scatter(-1, self.top, 0.0).sum(dim=-1, keepdim=True)
+
+    @cached_property
     def exact_log_a(self) -> Tensor:
         """log a [..., K], exact also for the class that leads, labelled or not."""
-        top = self.log_a.argmax(dim=-1, keepdim=True)
-        rest = self.a.scatter(-1, top, 0.0).sum(dim=-1, keepdim=True)
-        leading = torch.where(rest < 0.5, torch.log1p(-rest), self.log_a.gather(-1, top))
-        return self.log_a.scatter(-1, top, leading)
+        rest = self.rest_of_top
+        leading = torch.where(rest < 0.5, torch.log1p(-rest), self.log_a.gather(-1, self.top))
+        return self.log_a.scatter(-1, self.top, leading)
+
+    @cached_property
+    def missing(self) -> Tensor:
+        """1 - a [..., K], exact also for the class that leads; at least a half for all others."""
+        return (1 - self.a).scatter_(-1, self.top, self.rest_of_top)
 
     def balanced(self, gradient: Tensor) -> Tensor:
         """`gradient` [..., K], which adds up to 0, with minus the rest's sum for the leading class.
 
         Where a class is certain, its own entry would be a difference of numbers near 1. Overwrites.
         """
-        top = self.log_a.argmax(dim=-1, keepdim=True)
-        others = gradient.scatter_(-1, top, 0.0).sum(dim=-1, keepdim=True)
-        return gradient.scatter_(-1, top, -others)
+        others = gradient.scatter_(-1, self.top, 0.0).sum(dim=-1, keepdim=True)
+        return gradient.scatter_(-1, self.top, -others)
 
     def term(self, value: Tensor, slope: Tensor | float) -> Term:
         """A function of a_k alone: its value and its derivative by log a_k, [..., 1] each."""
