@@ -153,7 +153,8 @@ def sample_weights(loss: Loss, probabilities: Sequence[float]) -> FloatArray:
 
     a_k = torch.tensor(probabilities, dtype=torch.float64)
     logits = torch.stack([a_k.log(), torch.log1p(-a_k)], dim=1)
-    norms: FloatArray = 2 * labelled_error(loss, logits).abs().numpy()
+    with _one_thread():
+        norms: FloatArray = 2 * labelled_error(loss, logits).abs().numpy()
     return norms
 
 

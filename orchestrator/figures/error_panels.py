@@ -15,7 +15,6 @@ from orchestrator.figures.staats2025_fig4 import logit_bias_panel
 from storage.reporting.figures.picture import Dash, Line, Panel, Picture
 from trainables.calibration import Calibration
 from trainables.config import Choice
-from trainables.losses import LOSSES
 
 YARDSTICKS = (("CE", Choice("ce"), 6), ("MAE", Choice("mae"), 0))
 """What a loss is compared with, and its colour: one learns at any K, the other does not."""
@@ -26,20 +25,26 @@ CAPTION = (
     "where its line is far from 0 over the grey."
 )
 
+DRAWN = (
+    *("ce", "mae", "gce", "sce", "bitempered", "agce"),
+    *("nce", "nfl", "nfl_mae", "nce_mae", "nce_agce", "imae"),
+)
+"""The losses that the sources compare: more lines could not be told apart."""
+
 Entry = tuple[str, Choice, int, Dash]
 """Name, loss, colour, dash."""
 
 
 def theory_picture(class_counts: Sequence[int]) -> Picture:
-    """A panel for each class count with every built-in loss, and ε(K)."""
+    """A panel for each class count with the losses of the sources, and ε(K)."""
     dashes: tuple[Dash, ...] = ("solid", "dash")
     entries = [
-        (name, Choice(name), number % 10, dashes[number // 10])
-        for number, name in enumerate(LOSSES.names())
+        (name, Choice(name), number % 10, dashes[number // 10]) for number, name in enumerate(DRAWN)
     ]
     panels = [_panel(f"K = {count:,}", entries, count, step=0.5) for count in class_counts]
     panels.append(logit_bias_panel("logit bias ε(K)"))
-    return Picture("theory", "How learning starts", CAPTION, tuple(panels))
+    caption = f"{CAPTION} Any other loss is drawn by `orchestrator check-loss NAME --plot FILE`."
+    return Picture("theory", "How learning starts", caption, tuple(panels))
 
 
 def calibration_picture(found: Calibration) -> Picture:

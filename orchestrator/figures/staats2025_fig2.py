@@ -39,7 +39,7 @@ def build(inputs: Inputs) -> Picture:
 
 
 def _panel(title: str, num_classes: int, end: float) -> Panel:
-    logits = logits_between(-4, end, 0.5)
+    logits = logits_between(-4, end)
     lines = []
     for label, loss in compared_losses(num_classes).items():
         halved = label == HALVED and num_classes == 10

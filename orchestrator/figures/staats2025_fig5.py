@@ -52,12 +52,12 @@ SUBJECTS = (
         256,
         Choice.of("fixed", mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)),
     ),
-    # A quarter of the images: a ResNet-34 costs a billion multiplications for each.
+    # An eighth of the images: a ResNet-34 costs a billion multiplications for each.
     Subject(
         "b  ResNet-34 on CIFAR-100",
         "resnet34",
         "cifar100",
-        64,
+        32,
         Choice.of("fixed", mean=(0.50708, 0.48655, 0.44092), std=(0.26733, 0.25644, 0.27615)),
     ),
 )
@@ -90,7 +90,8 @@ def measure(subject: Subject, inputs: Inputs) -> NDArray[np.float64]:
         info, arrays = load_dataset(choice, inputs.data_root)
     except DatasetError as error:
         raise FigureError(
-            f"{subject.title.split('  ')[1]}: {error} With --synthetic drawn images stand in."
+            f"{subject.title.split('  ')[1]}: {str(error).rstrip('.')}. "
+            "With --synthetic drawn images stand in."
         ) from error
     images = np.asarray(arrays.train_images[: subject.num_images])
     return fresh_logits(
@@ -102,7 +103,7 @@ def _panel(subject: Subject, logits: NDArray[np.float64]) -> Panel:
     spread = float(logits.std())
     end = math.ceil(3.5 * max(spread, 1.0))
     heights, edges = np.histogram(logits, bins=60, range=(-end, end), density=True)
-    bars = Histogram("logits", tuple(edges.tolist()), tuple(heights.tolist()))
+    bars = Histogram("logits", tuple(edges.tolist()), tuple(heights.tolist()), on_axis=True)
     return Panel(
         subject.title,
         Axis("logit z"),

@@ -56,7 +56,7 @@ def build(inputs: Inputs) -> Picture:
 
 def _shape_panel(chosen: Parameters, target: float) -> Panel:
     """q and a at the chosen α and β."""
-    shapes = _log_spaced(0.01, 10)
+    shapes = _log_spaced(min(0.01, chosen.a / 3), 10)
     exponents = tuple(np.linspace(0.02, max(3.0, 1.2 * chosen.q), STEPS).tolist())
     active = chosen.alpha * _active()
     passive = [[asymmetric(a, q) for q in exponents] for a in shapes]

@@ -10,12 +10,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from orchestrator.cli import app
+from orchestrator.figures.error_panels import DRAWN
 from orchestrator.theory import columns, component_name, described
 from trainables.config import Choice
-from trainables.losses import LOSSES
-
-BUILT_IN = LOSSES.names()
-"""Taken before any test registers a loss of its own."""
 
 SOUND = """
 from trainables.losses import LOSSES
@@ -158,7 +155,7 @@ def test_theory_draws_a_panel_for_each_class_count(tmp_path: Path) -> None:
     assert run("theory", "--classes", "10", "--plot", str(numbers)).exit_code == 0
     rows = list(csv.DictReader(numbers.read_text(encoding="utf-8").splitlines()))
     shown = {(row["panel"], row["series"]) for row in rows if row["kind"] == "line"}
-    assert {name for panel, name in shown if panel == "K = 10"} == set(BUILT_IN)
+    assert {name for panel, name in shown if panel == "K = 10"} == set(DRAWN)
     assert ("logit bias ε(K)", "ε(K)") in shown
 
 

@@ -91,6 +91,7 @@ def _spans(panel: Panel) -> tuple[tuple[float, float], tuple[float, float]]:
         if line.band:
             ys += [*line.band.low, *line.band.high]
     xs += [edge for bars in panel.histograms for edge in bars.edges]
+    ys += [top for bars in panel.histograms if bars.on_axis for top in (0.0, *bars.densities)]
     xs += [mark.x for mark in panel.marks]
     ys += [mark.y for mark in panel.marks]
     if panel.plane:
@@ -136,9 +137,9 @@ def _axes(place: Place) -> dict[str, dict[str, Any]]:
         f"xaxis{end}": {**_axis(panel.x, place.x), "domain": across, "anchor": f"y{end}"},
         f"yaxis{end}": {**_axis(panel.y, place.y), "domain": along, "anchor": f"x{end}"},
     }
-    if panel.histograms:
+    if apart := [bars for bars in panel.histograms if not bars.on_axis]:
         hidden = place.number + HIDDEN_AXIS
-        highest = max(density for bars in panel.histograms for density in bars.densities)
+        highest = max(density for bars in apart for density in bars.densities)
         axes[f"yaxis{hidden}"] = {
             "domain": along,
             "anchor": f"x{end}",
@@ -183,7 +184,7 @@ def _bars(bars: Histogram, place: Place) -> go.Scatter:
         x=[edges[0], *(edge for edge in edges for _ in (0, 1)), edges[-1]][1:-1],
         y=[0.0, *(height for height in heights for _ in (0, 1)), 0.0],
         xaxis=place.axes["xaxis"],
-        yaxis=f"y{place.number + HIDDEN_AXIS}",
+        yaxis=place.axes["yaxis"] if bars.on_axis else f"y{place.number + HIDDEN_AXIS}",
         name=subscripted(bars.name),
         mode="lines",
         line={"width": 0},
@@ -345,13 +346,14 @@ def _over_bars(bars: Histogram, place: Place) -> dict[str, Any]:
     """A name over the highest bar; of several, the first leans left and the others right."""
     every, frame = place.panel.histograms, place.frame
     peak = max(range(len(bars.densities)), key=bars.densities.__getitem__)
-    highest = max(max(one.densities) for one in every)
+    highest = max(max(one.densities) for one in every if not one.on_axis or bars.on_axis)
     share = HISTOGRAM_SHARE * bars.densities[peak] / highest
+    top = frame.bottom + share * (frame.top - frame.bottom)
     crowded = len(every) > 1 and every[-1].edges[0] < every[0].edges[-1] - CROWDED
     anchor = "center" if not crowded else "right" if bars is every[0] else "left"
     return {
         "x": place.across((bars.edges[peak] + bars.edges[peak + 1]) / 2),
-        "y": frame.bottom + share * (frame.top - frame.bottom),
+        "y": place.height_of(bars.densities[peak]) if bars.on_axis else top,
         "xanchor": anchor,
         "yanchor": "bottom",
         "text": f"<i>{subscripted(bars.name)}</i>",

@@ -49,11 +49,16 @@ class Line:
 
 @dataclass(frozen=True)
 class Histogram:
-    """Densities between neighbouring `edges`, one fewer than edges; drawn behind the lines."""
+    """Densities between neighbouring `edges`, one fewer than edges; drawn behind the lines.
+
+    `on_axis` says that its densities are read on the panel's y axis, as its lines are; else it has
+    an axis of its own, which is not shown.
+    """
 
     name: str
     edges: tuple[float, ...]
     densities: tuple[float, ...]
+    on_axis: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,7 +86,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Panel:
-    """One pair of axes and what lies in it; a histogram has an axis of its own, not shown."""
+    """One pair of axes and what lies in it."""
 
     title: str
     x: Axis

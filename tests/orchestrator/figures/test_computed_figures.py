@@ -161,6 +161,7 @@ def test_figure_5_measures_what_a_network_built_by_hand_gives(monkeypatch: Any) 
     drawn = staats2025_fig5.build(INPUTS)
     for panel in drawn.panels:
         (bars,) = panel.histograms
+        assert bars.on_axis
         centres = [(low + high) / 2 for low, high in pairwise(bars.edges)]
         shares = np.array(bars.densities) * (bars.edges[1] - bars.edges[0])
         assert shares.sum() == pytest.approx(1.0, abs=0.01)

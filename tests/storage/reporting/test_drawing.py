@@ -116,6 +116,17 @@ def test_bars_lie_behind_the_lines_on_an_axis_that_is_not_shown():
     assert "<i>initial logits</i>" in texts(figure)
 
 
+def test_bars_that_are_read_on_the_axis_share_it_with_the_lines():
+    bars = Histogram("logits", (0.0, 0.5, 1.0), (0.4, 1.6), on_axis=True)
+    figure = draw(picture(panel(line(), histograms=(bars,))))
+    assert {trace.yaxis for trace in figure.data} == {"y"}
+    low, high = figure.layout.yaxis.range
+    assert low < 0 < 1.6 < high
+    (name,) = [note for note in figure.layout.annotations if "logits" in note.text]
+    bottom, top = figure.layout.yaxis.domain
+    assert (name.y - bottom) / (top - bottom) == pytest.approx((1.6 - low) / (high - low))
+
+
 def test_a_plane_shows_its_values_with_its_line_and_its_cross():
     plane = Plane("error", (1.0, 2.0, 3.0), (1.0, 2.0), ((0.1, 1.0, 10.0), (1.0, 10.0, 0.0)), "log")
     cross = Mark("chosen", 2.0, 1.5)
