@@ -23,7 +23,7 @@ from torchvision import transforms
 
 from trainables.augment import AUGMENTATIONS
 from trainables.config import Choice
-from trainables.engine import Preprocessing
+from trainables.training.step import Preprocessing
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 

@@ -18,11 +18,11 @@ from pathlib import Path
 
 from driver_overhead import tasks_of, worker_settings
 
-from orchestrator.attempts import Task
-from orchestrator.trial import run_cells
+from orchestrator.cluster.trial import run_cells
+from orchestrator.sweep.attempt import Task
 from storage import Store
 from trainables.config import TrainingConfig
-from trainables.train import train
+from trainables.training.train import train
 
 CASES = {
     "MLP1024, Fashion-MNIST's size": ("mlp1024", "fashion-mnist", 60_000, 10_000),

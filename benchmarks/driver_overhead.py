@@ -19,9 +19,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.attempts import LaunchSettings, Task
-from orchestrator.opened import open_study
-from orchestrator.trial import run_cells
+from orchestrator.cluster.trial import run_cells
+from orchestrator.plan.open import open_study
+from orchestrator.sweep.attempt import LaunchSettings, Task
 
 STUDY = """
 study: noop

@@ -30,10 +30,10 @@ import training_speed
 from torch import Tensor
 from training_speed import CASES, Case, config_of
 
-import trainables.run
+import trainables.training.loop
 from trainables.config import Choice, TrainingConfig, TrainingResult
-from trainables.process import set_up_process
-from trainables.train import train_stack
+from trainables.training.process import set_up_process
+from trainables.training.train import train_stack
 
 FULL = {
     "MLP1024, Fashion-MNIST": replace(CASES["mlp1024"], images=60_000),
@@ -93,12 +93,12 @@ def machine(device: str) -> str:
 @contextmanager
 def launched_one_by_one() -> Iterator[None]:
     """Steps are not recorded."""
-    former = trainables.run.recorder_for
-    trainables.run.recorder_for = lambda _device: None
+    former = trainables.training.loop.recorder_for
+    trainables.training.loop.recorder_for = lambda _device: None
     try:
         yield
     finally:
-        trainables.run.recorder_for = former
+        trainables.training.loop.recorder_for = former
 
 
 def check_recording(small: Case, convolutional: Case, device: str) -> None:

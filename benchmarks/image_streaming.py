@@ -34,9 +34,9 @@ from trainables.config import Choice
 from trainables.datasets.file_list import FileList
 from trainables.datasets.image_files import ImageFiles
 from trainables.datasets.packing import image_files, pack, packed_bytes
-from trainables.engine import Preprocessing
-from trainables.image_source import StreamedImages
-from trainables.process import set_up_process
+from trainables.images.source import StreamedImages
+from trainables.training.process import set_up_process
+from trainables.training.step import Preprocessing
 
 BATCH, SIZE = 128, 224
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from trainables.losses import LOSSES, build_loss
-from trainables.process import set_up_process
+from trainables.training.process import set_up_process
 
 BATCH = 128
 

@@ -27,11 +27,11 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import duckdb
 import pyarrow as pa
 
-from orchestrator.cell import Cell
-from orchestrator.expectations import sources_text
-from orchestrator.opened import open_study
+from orchestrator.plan.expectations import sources_text
+from orchestrator.plan.open import open_study
+from orchestrator.study.cell import Cell
 from storage.attempt import Attempt
-from storage.content import as_row
+from storage.checking.content import as_row
 from storage.reader import conform
 from storage.schema import (
     SCHEMA_VERSION,
@@ -40,7 +40,7 @@ from storage.schema import (
     segment_attempts_schema,
     segment_curves_schema,
 )
-from storage.segments import switch_current, write_segment
+from storage.segments.files import switch_current, write_segment
 from storage.store import read_view
 
 STUDY = """

@@ -10,7 +10,7 @@ import time
 
 import torch
 
-from trainables.retrieval import Tracklets, evaluate_retrieval
+from trainables.training.retrieval import Tracklets, evaluate_retrieval
 
 QUERIES, GALLERY, IDENTITIES, CAMERAS, WIDTH = 1_980, 12_180, 636, 6, 1_024
 

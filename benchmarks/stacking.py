@@ -16,9 +16,9 @@ from pathlib import Path
 
 import torch
 
-from trainables.catalog import build_config
+from trainables.components import build_config
 from trainables.config import TrainingConfig
-from trainables.train import train_stack
+from trainables.training.train import train_stack
 
 LOSSES = ("ce", "mae", {"name": "mae", "logit_bias": 3.0}, "gce", "nce_agce")
 

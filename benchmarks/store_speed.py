@@ -158,7 +158,10 @@ def measure(num_cells: int, folder: Path) -> None:
         )
         show("CSV files, pandas", best_of(1, frames))
 
-    compact = f"from storage.compaction import compact; print(compact({str(root)!r}).num_segments)"
+    compact = (
+        "from storage.segments.compaction import compact; "
+        f"print(compact({str(root)!r}).num_segments)"
+    )
     seconds, memory, segments = timed_child(compact)
     print(f"{'compaction':32} {seconds:8.2f} s  {memory:7.0f} MB   {segments} segments")
     show_size("compacted", root / "segments", num_cells)

@@ -34,11 +34,11 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
 from trainables.architectures import ARCHITECTURES
-from trainables.catalog import build_config
+from trainables.components import build_config
 from trainables.config import Choice, TrainingConfig
 from trainables.datasets import load_dataset
-from trainables.process import set_up_process
-from trainables.train import train
+from trainables.training.process import set_up_process
+from trainables.training.train import train
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """`python -m orchestrator`, and the entry point of `orchestrator`."""
 
-from orchestrator.signals import end_quietly
+from orchestrator.guard.signals import end_quietly
 
 
 def main() -> None:

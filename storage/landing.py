@@ -19,10 +19,8 @@ import pyarrow as pa
 
 from storage import integrity
 from storage.attempt import Attempt, PickRecord, StudyRecord
-from storage.content import ContentError, as_row, check_attempt, problem_of
+from storage.checking.content import ContentError, as_row, check_attempt, problem_of
 from storage.durable import LandingError, put_if_absent
-from storage.fingerprint import is_same_fingerprint
-from storage.history import put_next
 from storage.layout import (
     conflict_path,
     failure_path,
@@ -31,7 +29,8 @@ from storage.layout import (
     result_path,
     study_path,
 )
-from storage.records import are_same_picks, is_same_record, picks_table, study_table
+from storage.records.tables import are_same_picks, is_same_record, picks_table, study_table
+from storage.records.versions import put_next
 from storage.schema import (
     METRICS,
     SCHEMA_VERSION,
@@ -39,7 +38,8 @@ from storage.schema import (
     Outcome,
     attempt_schema,
 )
-from storage.segments import find_result
+from storage.segments.files import find_result
+from storage.standing.fingerprint import is_same_fingerprint
 
 __all__ = [
     "ContentError",

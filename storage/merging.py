@@ -18,18 +18,18 @@ from typing import Any
 import pyarrow as pa
 
 from storage.attempt import Attempt
-from storage.compaction import compact
-from storage.conflicts import Conflict, KeptConflicts
-from storage.content import KeyOf, problem_of
-from storage.decisions import take_decisions
+from storage.checking.content import KeyOf, problem_of
 from storage.durable import LandingError
 from storage.durable import replace as write_over
 from storage.landing import has_result, keep_conflict, land_attempt
 from storage.layout import FOLDERS, conflict_path
 from storage.probe import check_location
 from storage.reading import Attempts, Damage, Reader, whole_rows
-from storage.record_merging import Refusal, StudyDifference, take_records
+from storage.records.conflicts import Conflict, KeptConflicts
+from storage.records.decisions import take_decisions
+from storage.records.merging import Refusal, StudyDifference, take_records
 from storage.schema import CURVES, SCALARS, Outcome
+from storage.segments.compaction import compact
 from storage.store import Store
 
 MANIFEST = "manifest.json"

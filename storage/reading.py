@@ -14,9 +14,17 @@ from typing import Any
 
 import pyarrow as pa
 
+from storage.checking.screening import refused_curves, refused_facts, whole_numbers
 from storage.durable import LandingError
 from storage.layout import ATTEMPTS, failure_path, files_in, result_path
-from storage.opening import (
+from storage.reader import Damage, Reader, stack
+from storage.schema import (
+    Outcome,
+    attempt_schema,
+    segment_attempts_schema,
+    segment_curves_schema,
+)
+from storage.segments.opening import (
     OpenSegment,
     check_segment,
     close_all,
@@ -25,14 +33,6 @@ from storage.opening import (
     segment_curves,
     whole_rows,
 )
-from storage.reader import Damage, Reader, stack
-from storage.schema import (
-    Outcome,
-    attempt_schema,
-    segment_attempts_schema,
-    segment_curves_schema,
-)
-from storage.screening import refused_curves, refused_facts, whole_numbers
 
 __all__ = [
     "Attempts",

@@ -21,22 +21,22 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pyarrow as pa
 
-from storage.conflicts import QUERY, Conflict, KeptConflicts, conflict_of
-from storage.decisions import read_decisions
-from storage.history import History
-from storage.known import StandingStream, axes_columns, read_known
 from storage.layout import DECISIONS, PICKS, STUDIES, files_in
 from storage.probe import check_location
 from storage.reading import Attempts, CurveStream, Damage, Reader, stack
-from storage.records import (
+from storage.records.conflicts import QUERY, Conflict, KeptConflicts, conflict_of
+from storage.records.decisions import read_decisions
+from storage.records.tables import (
     pick_records,
     picks_problem,
     study_problem,
     study_record,
     study_version,
 )
+from storage.records.versions import History
 from storage.schema import METRICS, VIEWS, decisions_schema, picks_schema, planned_schema
-from storage.standing import Known
+from storage.standing.judgement import Known
+from storage.standing.known import StandingStream, axes_columns, read_known
 
 if TYPE_CHECKING:
     from storage.attempt import PickRecord, StudyRecord, StudyVersion

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.grid import expand
-from orchestrator.source import load_source
-from orchestrator.study import parse_study
+from orchestrator.study.grid import expand
+from orchestrator.study.model import parse_study
+from orchestrator.study.text import load_source
 from storage.query import schema_text
-from trainables import catalog
+from trainables import components
 from trainables.losses import build_loss
 
 ROOT = Path(__file__).parents[1]
@@ -32,7 +32,7 @@ def test_the_study_example_is_a_study(tmp_path: Path) -> None:
     path = tmp_path / "example.yaml"
     path.write_text(blocks("yaml")[0])
     source = load_source(path)
-    cells = expand(parse_study(source), source, catalog)
+    cells = expand(parse_study(source), source, components)
     assert len({cell.cell.key for cell in cells if cell.cell}) == 36
 
 

@@ -14,7 +14,7 @@ import typer
 
 from orchestrator.cli import data, figures, launching, reporting, results, storing, theory
 from orchestrator.cli.app import BAD_INPUT, app
-from orchestrator.refusals import refusal_line
+from orchestrator.guard.refusals import refusal_line
 
 __all__ = [
     "app",

@@ -111,7 +111,7 @@ def opened(
     name: str, settings: list[str] | None, data_root: Path | None
 ) -> tuple[DatasetInfo, ImageArrays]:
     """A data set that is here, or a line that says what is not and exit code 4."""
-    from orchestrator.source import StudyError, read_settings
+    from orchestrator.study.text import StudyError, read_settings
     from trainables.config import Choice
     from trainables.datasets import DatasetError, default_data_root, load_dataset, locate
     from trainables.registry import ComponentError

@@ -64,7 +64,7 @@ def figure(
 
 def _list() -> None:
     from orchestrator.figures.registry import FIGURES
-    from orchestrator.result_figures import RESULT_FIGURES
+    from orchestrator.figures.result_figures import RESULT_FIGURES
 
     lines = {name: line for name, (_, line) in FIGURES.items()}
     lines |= {name: f"From results of {study}" for name, study in RESULT_FIGURES.items()}
@@ -100,7 +100,7 @@ def _write_all(folder: Path, inputs: Inputs, store: Path) -> None:
 
 def _of_results(store: Path) -> list[str]:
     """Figures of the sources whose study was launched into the store."""
-    from orchestrator.result_figures import RESULT_FIGURES
+    from orchestrator.figures.result_figures import RESULT_FIGURES
 
     opened = _opened(store)
     launched = opened.studies() if opened else ()
@@ -117,7 +117,7 @@ def _opened(store: Path) -> Store | None:
 def _picture(name: str, inputs: Inputs, store: Path) -> Picture:
     """A figure that is computed, or else one of results."""
     from orchestrator.figures.registry import FIGURES, FigureError, build_figure
-    from orchestrator.result_figures import ResultFigureError, result_picture
+    from orchestrator.figures.result_figures import ResultFigureError, result_picture
 
     with one_line_errors(FigureError, ResultFigureError):
         if name in FIGURES:

@@ -39,8 +39,8 @@ from orchestrator.cli.output import (
 )
 
 if TYPE_CHECKING:
-    from orchestrator.cell import Cell
     from orchestrator.inspection.asked import AskedStudy
+    from orchestrator.study.cell import Cell
     from storage.store import Pace, Store
 
 
@@ -58,13 +58,13 @@ def plan(
     The time they need is judged by what the store knows of cells of the same kind, and with
     `--probe` by a few steps of every other kind.
     """
-    from orchestrator.data_check import check_datasets
-    from orchestrator.expectations import Expectations
-    from orchestrator.forecast import forecast, forecast_lines
-    from orchestrator.opened import open_study, plan_study
-    from orchestrator.provenance import code_version
-    from orchestrator.source import StudyError
-    from orchestrator.summary import plan_lines
+    from orchestrator.cli.summary import plan_lines
+    from orchestrator.plan.data_check import check_datasets
+    from orchestrator.plan.expectations import Expectations
+    from orchestrator.plan.forecast import forecast, forecast_lines
+    from orchestrator.plan.open import open_study, plan_study
+    from orchestrator.plan.provenance import code_version
+    from orchestrator.study.text import StudyError
     from trainables.datasets import DatasetError, default_data_root
 
     root = data_root or default_data_root()
@@ -85,7 +85,7 @@ def plan(
 
 def probe_kinds(cells: Sequence[Cell], data_root: Path | None, threads: int) -> list[Pace]:
     """The pace of each of `cells`, told as it goes on."""
-    from orchestrator.probing import probe
+    from orchestrator.plan.pace_probe import probe
     from trainables.datasets import default_data_root
 
     return probe(cells, data_root or default_data_root(), threads, typer.echo)
@@ -115,19 +115,19 @@ def launch(
     """
     from rich.console import Console
 
-    from orchestrator.errors import ClusterLostError, ExecutorError
+    from orchestrator.cli.summary import Typed, launch_lines
+    from orchestrator.guard.lease import LeaseHeldError
+    from orchestrator.guard.signals import StopAtOnce
+    from orchestrator.guard.typed import resumes
     from orchestrator.inspection.asked import launched_study
-    from orchestrator.launch import LaunchOptions
-    from orchestrator.launch import launch as run_launch
-    from orchestrator.lease import LeaseHeldError
-    from orchestrator.opened import open_study
+    from orchestrator.plan.open import open_study
     from orchestrator.progress import SharedProgress
     from orchestrator.progress.console import console_progress
     from orchestrator.progress.event_log import EventLog, EventLogError
-    from orchestrator.signals import StopAtOnce
-    from orchestrator.source import StudyError
-    from orchestrator.summary import Typed, launch_lines
-    from orchestrator.typed import resumes
+    from orchestrator.study.text import StudyError
+    from orchestrator.sweep.errors import ClusterLostError, ExecutorError
+    from orchestrator.sweep.launch import LaunchOptions
+    from orchestrator.sweep.launch import launch as run_launch
     from storage import Store
     from storage.durable import LandingError
     from trainables.datasets import DatasetError, default_data_root
@@ -196,9 +196,9 @@ def status(
     A file is judged as it stands now, a name as it was last launched, and NAME@1 as its version 1
     was, counted from 0.
     """
+    from orchestrator.cli.summary import status_lines
     from orchestrator.inspection.asked import AskedError, asked_study
-    from orchestrator.source import StudyError
-    from orchestrator.summary import status_lines
+    from orchestrator.study.text import StudyError
     from storage.reporting.report import StudyNotFoundError
     from trainables.datasets import default_data_root
 

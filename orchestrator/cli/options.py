@@ -9,8 +9,8 @@ import typer
 
 from orchestrator.cli.app import BAD_INPUT
 from orchestrator.cli.output import one_line_errors
-from orchestrator.durations import parse_seconds
 from orchestrator.inspection.audit import parse_share
+from orchestrator.progress.durations import parse_seconds
 
 
 def _checked_location(store: Path) -> Path:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from orchestrator.cli.app import BAD_INPUT
-from orchestrator.plain_text import Harmless, harmless, one_line
+from orchestrator.progress.plain_text import Harmless, harmless, one_line
 
 if TYPE_CHECKING:
     from orchestrator.inspection.asked import AskedStudy

@@ -30,7 +30,7 @@ from orchestrator.cli.output import (
     write,
     write_report_files,
 )
-from orchestrator.hint import SAFE_QUERY
+from orchestrator.inspection.hint import SAFE_QUERY
 
 SHOWN_ROWS = 1_000
 """Rows of an answer that a table shows."""
@@ -86,7 +86,7 @@ def report(
     launched, and NAME@1 as its version 1 was, counted from 0.
     """
     from orchestrator.inspection.asked import AskedError, AskedStudy, asked_study
-    from orchestrator.source import StudyError
+    from orchestrator.study.text import StudyError
     from storage import Store
     from storage.reporting.images import ImageError, write_figures
     from storage.reporting.report import StudyNotFoundError

@@ -26,11 +26,11 @@ def why(
     Every result is compared with the defaults, the code and the data as they are here and now.
     Nothing is trained and nothing is written.
     """
-    from orchestrator.expectations import Expectations
     from orchestrator.inspection.keys import KeyPrefixError, find_key
     from orchestrator.inspection.why import explain
     from orchestrator.inspection.why_lines import why_lines
-    from orchestrator.provenance import code_version
+    from orchestrator.plan.expectations import Expectations
+    from orchestrator.plan.provenance import code_version
     from trainables.datasets import default_data_root
 
     at = "" if store == RESULTS else f" --store {store}"
@@ -66,7 +66,7 @@ def diff(
     from orchestrator.inspection.compare import compare
     from orchestrator.inspection.keys import KeyPrefixError
     from orchestrator.inspection.sides import SideError
-    from orchestrator.source import StudyError
+    from orchestrator.study.text import StudyError
     from trainables.datasets import default_data_root
 
     with reading(store) as results, one_line_errors(SideError, KeyPrefixError, StudyError):
@@ -93,9 +93,9 @@ def replay(
     """
     from orchestrator.inspection.replay import ReplayError, find_original, replay_lines
     from orchestrator.inspection.replay import replay as train_again
-    from orchestrator.provenance import code_version
-    from storage.decisions import land_decisions
+    from orchestrator.plan.provenance import code_version
     from storage.durable import LandingError
+    from storage.records.decisions import land_decisions
     from trainables.datasets import DatasetError, default_data_root
     from trainables.registry import ComponentError
 
@@ -131,9 +131,9 @@ def redo(
     from orchestrator.inspection.asked import AskedError, asked_study
     from orchestrator.inspection.redo import WhereError, answers, matching
     from orchestrator.inspection.redo import redo as decide
-    from orchestrator.source import StudyError
-    from storage.decisions import land_decisions
+    from orchestrator.study.text import StudyError
     from storage.durable import LandingError
+    from storage.records.decisions import land_decisions
     from storage.reporting.report import StudyNotFoundError
     from trainables.datasets import default_data_root
 

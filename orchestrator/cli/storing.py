@@ -10,7 +10,7 @@ import typer
 from orchestrator.cli.app import BAD_INPUT, DAMAGED, app
 from orchestrator.cli.options import RESULTS, ExistingStore, StoreRoot, no_address
 from orchestrator.cli.output import one_line_errors, reading, show, warn_of_damage
-from orchestrator.union_lines import conflict_lines, merge_lines
+from orchestrator.inspection.union_lines import conflict_lines, merge_lines
 
 
 @app.command(epilog="Example: orchestrator verify --store results")
@@ -43,7 +43,7 @@ def compact_store(store: ExistingStore = RESULTS) -> None:
 
     Damaged segments are mended: what is sound of them is written anew, and they are set aside.
     """
-    from storage.compaction import mend
+    from storage.segments.compaction import mend
 
     done = mend(store)
     busy = "another compaction is running" if done.is_busy else "done"
@@ -65,15 +65,15 @@ def merge(
     """
     from functools import partial
 
-    from orchestrator.cell import key_of
-    from orchestrator.foreign import config_problem
+    from orchestrator.inspection.foreign import config_problem
+    from orchestrator.study.cell import key_of
     from storage.durable import LandingError
     from storage.merging import BundleError
     from storage.merging import merge as merge_stores
-    from trainables import catalog
+    from trainables import components
 
     with one_line_errors(BundleError, LandingError):
-        known = partial(key_of, catalog=catalog)
+        known = partial(key_of, catalog=components)
         done = merge_stores(store, others, known, config_problem=config_problem)
     show(merge_lines(done))
     if not done.is_clean:

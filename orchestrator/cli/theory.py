@@ -37,8 +37,8 @@ def calibrate(
     plot: PlotPath = None,
 ) -> None:
     """Find the parameter with which learning starts as at another class count. Trains nothing."""
-    from orchestrator.source import StudyError, read_settings
-    from orchestrator.theory import calibration_lines, calibration_of
+    from orchestrator.cli.theory_text import calibration_lines, calibration_of
+    from orchestrator.study.text import StudyError, read_settings
     from trainables.registry import ComponentError
 
     with one_line_errors(ComponentError, StudyError):
@@ -58,13 +58,13 @@ def check_loss(
     plot: PlotPath = None,
 ) -> None:
     """Try what every loss must do, and compare its first pull with CE and MAE."""
-    from orchestrator.source import StudyError, read_settings
-    from orchestrator.theory import check_lines, component_name, described
+    from orchestrator.cli.theory_text import check_lines, component_name, described
+    from orchestrator.study.text import StudyError, read_settings
     from trainables.config import Choice
-    from trainables.contracts import before_import
-    from trainables.contracts import check_loss as check
     from trainables.losses import build_loss
     from trainables.registry import ComponentError
+    from trainables.theory.loss_contract import before_import
+    from trainables.theory.loss_contract import check_loss as check
 
     with one_line_errors(ComponentError, StudyError), before_import() as before:
         choice = Choice.of(component_name(loss), read_settings(settings or ()))
@@ -89,13 +89,13 @@ def check_architecture(
     settings: Settings = None,
 ) -> None:
     """Try what every network architecture must do. Trains nothing."""
-    from orchestrator.source import StudyError, read_settings
-    from orchestrator.theory import component_name, described, finding_lines
-    from trainables.architecture_contract import check_architecture as check
+    from orchestrator.cli.theory_text import component_name, described, finding_lines
+    from orchestrator.study.text import StudyError, read_settings
     from trainables.architectures import ARCHITECTURES
     from trainables.config import Choice
-    from trainables.contracts import before_import
     from trainables.registry import ComponentError
+    from trainables.theory.architecture_contract import check_architecture as check
+    from trainables.theory.loss_contract import before_import
 
     with one_line_errors(ComponentError, StudyError), before_import() as before:
         choice = Choice.of(component_name(architecture), read_settings(settings or ()))
@@ -113,7 +113,7 @@ def theory(
     plot: PlotPath = None,
 ) -> None:
     """Show the numbers that need no training: ε(K), ⟨δ_k⟩(0) of every loss, IMAE's variances."""
-    from orchestrator.theory import theory_lines
+    from orchestrator.cli.theory_text import theory_lines
 
     counts = classes or [10, 100, 1000]
     show(theory_lines(counts))

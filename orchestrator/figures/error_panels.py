@@ -13,8 +13,8 @@ from orchestrator.figures.parts import (
 )
 from orchestrator.figures.staats2025_fig4 import logit_bias_panel
 from storage.reporting.figures.picture import Dash, Line, Panel, Picture
-from trainables.calibration import Calibration
 from trainables.config import Choice
+from trainables.theory.calibration import Calibration
 
 YARDSTICKS = (("CE", Choice("ce"), 6), ("MAE", Choice("mae"), 0))
 """What a loss is compared with, and its colour: one learns at any K, the other does not."""

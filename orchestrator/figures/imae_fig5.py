@@ -6,8 +6,8 @@ from orchestrator.figures.registry import Inputs
 from orchestrator.figures.weights import PROBABILITY_AXIS, weight_line
 from storage.reporting.figures.picture import Axis, Panel, Picture
 from trainables.config import Choice
-from trainables.early_learning import weighting_variance
 from trainables.losses import build_loss
+from trainables.theory.early_learning import weighting_variance
 
 TEMPERATURES = (16.0, 8.0, 4.0, 2.0, 1.0, 0.5, 0.0)
 """Those of Table 4."""

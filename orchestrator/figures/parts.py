@@ -8,8 +8,8 @@ from itertools import pairwise
 
 from storage.reporting.figures.picture import Axis, Dash, Histogram, Line
 from trainables.config import Choice
-from trainables.early_learning import mean_errors
 from trainables.losses import build_loss
+from trainables.theory.early_learning import mean_errors
 
 COLOURS = {
     "CE": 6,

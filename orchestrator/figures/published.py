@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.figures.registry import FigureError
-from orchestrator.source import StudyError, load_source
-from orchestrator.study import Study, parse_study
-from trainables.calibration import settle
+from orchestrator.study.model import Study, parse_study
+from orchestrator.study.text import StudyError, load_source
 from trainables.config import Choice
+from trainables.theory.calibration import settle
 
 STUDIES = Path(__file__).parents[2] / "studies"
 

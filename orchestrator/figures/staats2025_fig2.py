@@ -13,7 +13,7 @@ from orchestrator.figures.parts import (
 from orchestrator.figures.published import compared_losses
 from orchestrator.figures.registry import Inputs
 from storage.reporting.figures.picture import Panel, Picture
-from trainables.calibration import auto_logit_bias
+from trainables.theory.calibration import auto_logit_bias
 
 HALVED = "NCE-AGCE"
 """Drawn at half its height with 10 classes, as in the print, to fit the panel."""

@@ -11,8 +11,8 @@ from orchestrator.figures.parts import (
 )
 from orchestrator.figures.registry import Inputs
 from storage.reporting.figures.picture import Panel, Picture
-from trainables.calibration import calibrate
 from trainables.config import Choice
+from trainables.theory.calibration import calibrate
 
 LOGITS = logits_between(-4, 11)
 

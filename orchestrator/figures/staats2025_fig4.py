@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from orchestrator.figures.registry import Inputs
 from storage.reporting.figures.picture import Axis, Line, Mark, Panel, Picture
-from trainables.early_learning import MEAN_ACTIVATION, logit_bias
+from trainables.theory.early_learning import MEAN_ACTIVATION, logit_bias
 
 MARKED = (10, 100, 1000)
 

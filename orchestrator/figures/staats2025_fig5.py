@@ -14,7 +14,7 @@ from orchestrator.figures.registry import FigureError, Inputs
 from storage.reporting.figures.picture import Axis, Dash, Histogram, Line, Panel, Picture
 from trainables.config import Choice
 from trainables.datasets import DatasetError, load_dataset
-from trainables.fresh_logits import fresh_logits
+from trainables.theory.fresh_logits import fresh_logits
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -11,8 +11,8 @@ import numpy as np
 from orchestrator.figures.published import study_loss
 from orchestrator.figures.registry import Inputs
 from storage.reporting.figures.picture import Axis, Line, Mark, Panel, Picture, Plane
-from trainables.calibration import initial_error
 from trainables.config import Choice
+from trainables.theory.calibration import initial_error
 
 CLASSES = 1000
 STEPS = 24

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from storage.reporting.figures.picture import Axis, Line
 from trainables.config import Choice
-from trainables.early_learning import sample_weights
 from trainables.losses import build_loss
+from trainables.theory.early_learning import sample_weights
 
 PROBABILITIES = tuple(i / 200 for i in range(1, 200))
 

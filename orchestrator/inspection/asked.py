@@ -14,11 +14,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from orchestrator.expectations import Expectations
 from orchestrator.inspection.since_launch import launch_words, since_launch
-from orchestrator.opened import open_study, plan_study
-from orchestrator.provenance import code_version
-from orchestrator.recording import pick_records, study_record
+from orchestrator.plan.expectations import Expectations
+from orchestrator.plan.open import open_study, plan_study
+from orchestrator.plan.provenance import code_version
+from orchestrator.plan.records import pick_records, study_record
 from storage.attempt import PickRecord, StudyRecord
 from storage.reporting.report import Report, StudyNotFoundError, draw_report
 from storage.store import Store

@@ -11,7 +11,7 @@ from orchestrator.inspection.changes import Change, changes, code_changes, recor
 from orchestrator.inspection.keys import short
 from orchestrator.inspection.sides import CellSide, SideError
 from storage.schema import METRICS
-from storage.standing import flat
+from storage.standing.judgement import flat
 from storage.store import Store
 
 Curve = Sequence[float | None]

@@ -12,7 +12,7 @@ from orchestrator.inspection.changes import Change, changes, code_changes, recor
 from orchestrator.inspection.compare_studies import StudyDifference, compare_studies
 from orchestrator.inspection.sides import StoreSide, StudySide
 from storage.schema import METRICS
-from storage.standing import flat
+from storage.standing.judgement import flat
 from storage.store import Store
 
 _COLUMNS = "key, dataset, loss, noise, seed, test_accuracy, device, num_threads, stack_size"

@@ -17,7 +17,7 @@ from storage.reporting.selection import MetricFacts
 from storage.reporting.spec import TableSpec
 from storage.reporting.statistics import combined_error, z_score
 from storage.reporting.table import Entry, Header, Table
-from storage.standing import flat
+from storage.standing.judgement import flat
 
 HOW_TAKEN = {"value", "select", "last_k"}
 """Declarations of a table without which its numbers cannot be compared."""

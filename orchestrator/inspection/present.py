@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
-from orchestrator.cell import Cell, StudyCell, make_cell
-from orchestrator.expectations import Expectations
+from orchestrator.plan.expectations import Expectations
+from orchestrator.study.cell import Cell, StudyCell, make_cell
 from storage.attempt import PlannedCell
-from storage.standing import Known
-from trainables import catalog
+from storage.standing.judgement import Known
+from trainables import components
 from trainables.config import TrainingConfig
 from trainables.registry import ComponentError
 
@@ -60,7 +60,7 @@ def present(
         return Present(identity=identity, problem=f"{UNREADABLE}: {problem}")
     written = TrainingConfig.from_dict(stored_fields)
     try:
-        stored = make_cell(written, catalog)
+        stored = make_cell(written, components)
         if identity is None and stored.key != key:
             return Present(stored_key=stored.key, problem=UNKNOWN)
         cell = stored if identity is None else _of_today(identity)
@@ -79,7 +79,7 @@ def _shape_problem(config: Mapping[str, Any]) -> str | None:
         if name not in config:
             if item.default is MISSING:
                 return f"it lacks the field '{name}'"
-        elif name in catalog.REGISTRIES and not _is_choice(config[name], item.default):
+        elif name in components.REGISTRIES and not _is_choice(config[name], item.default):
             return f"its field '{name}' does not say what is chosen"
     return None
 
@@ -100,7 +100,7 @@ def _line(error: Exception) -> str:
 def _of_today(identity: str) -> Cell:
     """The cell that an identity names, with the defaults and the revisions of today."""
     written = {name: value for name, value in json.loads(identity).items() if name != REVISIONS}
-    return make_cell(catalog.resolve(TrainingConfig.from_dict(written)), catalog)
+    return make_cell(components.resolve(TrainingConfig.from_dict(written)), components)
 
 
 def _alone(cell: Cell) -> StudyCell:

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from storage.attempt import PlannedCell, StudyRecord
-from storage.decisions import Decision
-from storage.standing import Known, Result, judge
+from storage.records.decisions import Decision
+from storage.standing.judgement import Known, Result, judge
 from trainables.registry import nearest
 
 

@@ -15,10 +15,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from orchestrator.expectations import sources_text
-from storage.decisions import Decision
+from orchestrator.plan.expectations import sources_text
+from storage.records.decisions import Decision
 from storage.schema import METRICS
-from storage.standing import changed_sources
+from storage.standing.judgement import changed_sources
 from storage.store import Store
 from trainables.config import EpochRecord, TrainingConfig
 from trainables.datasets.content import data_digests
@@ -192,8 +192,8 @@ def _train(
     """The first epochs, trained alone in this process."""
     import torch
 
-    from trainables.process import set_up_process
-    from trainables.train import TrainingInterrupted, train
+    from trainables.training.process import set_up_process
+    from trainables.training.train import TrainingInterrupted, train
 
     is_gpu = original.device != ON_CPU
     if is_gpu and not torch.cuda.is_available():
@@ -228,7 +228,7 @@ def _differences(
 
 def _conditions(original: Original) -> Iterator[str]:
     """In what this run is computed otherwise than the result was."""
-    from orchestrator.provenance import package_versions
+    from orchestrator.plan.provenance import package_versions
 
     if original.was_stacked:
         yield f"it was trained in a stack of {original.stack_size}, and alone here"

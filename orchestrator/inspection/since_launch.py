@@ -10,13 +10,13 @@ import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from orchestrator.expectations import Expectations
-from orchestrator.opened import OpenedStudy, open_study, plan_study
-from orchestrator.provenance import code_version
-from orchestrator.source import StudyError
-from orchestrator.study import SMOKE_SUFFIX
+from orchestrator.plan.expectations import Expectations
+from orchestrator.plan.open import OpenedStudy, open_study, plan_study
+from orchestrator.plan.provenance import code_version
+from orchestrator.study.model import SMOKE_SUFFIX
+from orchestrator.study.text import StudyError
 from storage.attempt import PlannedCell, StudyRecord
-from storage.standing import changed_sources
+from storage.standing.judgement import changed_sources
 from storage.store import Store
 
 DATA = ("train_data_sha256", "test_data_sha256")

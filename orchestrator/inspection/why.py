@@ -12,15 +12,23 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from orchestrator.expectations import Expectations
 from orchestrator.inspection.axes import told, varying_axes
 from orchestrator.inspection.present import Present, present
+from orchestrator.plan.expectations import Expectations
 from storage.attempt import PlannedCell, StudyRecord
-from storage.conflicts import Conflict
-from storage.decisions import Decision
+from storage.records.conflicts import Conflict
+from storage.records.decisions import Decision
 from storage.reporting.table import Header, place_of
 from storage.schema import Outcome
-from storage.standing import Known, Moved, Result, Verdict, component_words, differences, judge
+from storage.standing.judgement import (
+    Known,
+    Moved,
+    Result,
+    Verdict,
+    component_words,
+    differences,
+    judge,
+)
 from storage.store import Store
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from orchestrator.inspection.columns import aligned
 from orchestrator.inspection.keys import short
+from orchestrator.inspection.union_lines import conflict_lines
 from orchestrator.inspection.why import Asked, Compared, Component, Data, Sameness, Tried, Why
-from orchestrator.union_lines import conflict_lines
-from storage.decisions import Decision
-from storage.standing import Standing, Verdict, flat
+from storage.records.decisions import Decision
+from storage.standing.judgement import Standing, Verdict, flat
 
 DATA_WORDS = {Sameness.CHANGED: "other data here", Sameness.NOT_HERE: "not at hand"}
 """Words for data where those for code do not fit."""

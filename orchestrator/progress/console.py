@@ -13,8 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as Bar
 from rich.text import Text
 
-from orchestrator.plain_text import one_line
 from orchestrator.progress import Progress
+from orchestrator.progress.plain_text import one_line
 from orchestrator.progress.tally import Tally
 
 PLAIN_LINE_SECONDS = 15.0

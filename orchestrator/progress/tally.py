@@ -6,7 +6,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable
 
-from orchestrator.durations import format_seconds
+from orchestrator.progress.durations import format_seconds
 from storage.schema import Outcome
 
 RECENT_SECONDS = 600.0

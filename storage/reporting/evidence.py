@@ -15,7 +15,7 @@ from storage.attempt import PickRecord, PlannedCell, StudyRecord
 from storage.reporting.conditions import QUERY, Conditions, read_conditions
 from storage.reporting.selection import Curve, countable, select
 from storage.reporting.spec import TableSpec
-from storage.standing import Known, Standing, Verdict, judge
+from storage.standing.judgement import Known, Standing, Verdict, judge
 
 
 class Status(StrEnum):

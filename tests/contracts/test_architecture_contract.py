@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from trainables.architecture_contract import check_architecture
 from trainables.architectures import ARCHITECTURES, Architecture
 from trainables.config import Choice
-from trainables.contracts import Finding
 from trainables.registry import ParameterError
+from trainables.theory.architecture_contract import check_architecture
+from trainables.theory.loss_contract import Finding
 
 NEEDED = {"mlp": {"hidden": (32, 16)}}
 QUICK = {"mlp", "resnet20"}

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from trainables.config import Choice
-from trainables.contracts import Finding, before_import, check_loss, global_state_finding
 from trainables.losses import LOSSES, Loss
+from trainables.theory.loss_contract import Finding, before_import, check_loss, global_state_finding
 
 
 def findings(loss: Loss) -> dict[str, Finding]:
@@ -126,13 +126,13 @@ def test_what_is_written_and_changed_is_named_and_undone() -> None:
 def test_replaced_code_of_a_run_and_any_number_of_threads_are_noticed() -> None:
     threads = torch.get_num_threads()
     with before_import() as before:
-        evaluate = sys.modules["trainables.evaluate"]
+        evaluate = sys.modules["trainables.training.evaluate"]
         former, evaluate.evaluate = evaluate.evaluate, None  # type: ignore[attr-defined]
         torch.set_num_threads(threads)
         detail = global_state_finding(before, draws=False).detail
         assert evaluate.evaluate is former  # type: ignore[attr-defined]
     assert f"the number of torch's threads from 3 to {threads}" in detail
-    assert "the code of trainables.evaluate.evaluate" in detail
+    assert "the code of trainables.training.evaluate.evaluate" in detail
     assert torch.get_num_threads() == threads
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.janitor import session_members
+from orchestrator.sweep.janitor import session_members
 from tests.faults.campaign import TARGETS, find
 
 pytestmark = pytest.mark.slow

@@ -59,7 +59,7 @@ LATE_SECONDS = 3.0
 
 TARGETS: dict[str, bytes] = {
     "driver": b"",
-    "host": b"orchestrator.host",
+    "host": b"orchestrator.cluster.host",
     "janitor": b"janitor.py",
     "gcs": b"/gcs_server",
     "raylet": b"/raylet/raylet",

@@ -17,8 +17,8 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from orchestrator.opened import open_study
-from orchestrator.source import StudyError
+from orchestrator.plan.open import open_study
+from orchestrator.study.text import StudyError
 
 STUDIES = Path(__file__).parents[2] / "studies"
 VALUES = (

@@ -16,16 +16,16 @@ from typing import Any
 
 import pytest
 
-from storage import compaction
-from storage.compaction import compact, mend
 from storage.durable import LandingError
 from storage.landing import land_attempt, land_picks, land_study
 from storage.layout import files_in
 from storage.merging import merge
-from storage.segments import read_current
+from storage.segments import compaction
+from storage.segments.compaction import compact, mend
+from storage.segments.files import read_current
 from storage.store import Store
 from tests.faults.disk import Fault, Killed, failing_disk
-from trainables import checkpoint
+from trainables.training import checkpoint
 
 VIEWS = ("epochs", "attempts", "failures", "planned", "picks", "studies")
 

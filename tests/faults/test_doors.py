@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 import ray
 
-from orchestrator.executor import Executor
-from orchestrator.packing import Resources
+from orchestrator.cluster.executor import Executor
+from orchestrator.study.resources import Resources
 
 LISTENING = "0A"
 

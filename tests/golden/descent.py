@@ -9,11 +9,11 @@ from torch import nn
 
 from tests.golden.figures import Figure, double
 from trainables.config import Choice
-from trainables.gradients import Shaping
 from trainables.optimizers import OPTIMIZERS
 from trainables.optimizers.sgd import SGD
 from trainables.schedules import SCHEDULES, IterationSchedule, factor, is_gradual
-from trainables.updates import LoneUpdates, StackedUpdates, Updates
+from trainables.training.gradients import Shaping
+from trainables.training.optimizer_step import LoneUpdates, StackedUpdates, Updates
 
 EPOCHS = range(1, 13)
 UPDATES = range(12)

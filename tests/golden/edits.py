@@ -11,7 +11,7 @@ from types import CodeType, MappingProxyType
 from typing import Any
 from unittest.mock import patch
 
-from trainables.catalog import REGISTRIES
+from trainables.components import REGISTRIES
 
 
 @contextmanager

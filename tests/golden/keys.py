@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from orchestrator.cell import Cell
-from orchestrator.opened import open_study
+from orchestrator.plan.open import open_study
+from orchestrator.study.cell import Cell
 from tests.golden.figures import Figure, exact
 
 STUDIES = Path(__file__).parents[2] / "studies"

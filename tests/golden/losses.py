@@ -9,11 +9,11 @@ import torch
 
 from tests.golden.figures import Figure, double, exact, exact_list, single
 from tests.golden.inputs import logits, projection
-from trainables.catalog import build_config, revisions
+from trainables.components import build_config, revisions
 from trainables.config import Choice, TrainingConfig
 from trainables.losses import LOSSES, PruningLoss
 from trainables.losses.logit_bias import add_logit_bias, logit_bias_at
-from trainables.train import train
+from trainables.training.train import train
 
 CLASS_COUNTS = (10, 100)
 EPOCH = 2

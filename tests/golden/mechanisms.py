@@ -13,14 +13,14 @@ import torch
 
 from tests.golden.figures import Figure, digest, double, exact, exact_list, single
 from tests.golden.inputs import logits
-from trainables.calibration import settle
-from trainables.catalog import build_config, choices, revisions
+from trainables.components import build_config, choices, revisions
 from trainables.config import Choice, TrainingResult
-from trainables.early_learning import mean_error
 from trainables.losses import build_loss
 from trainables.losses.logit_bias import has_logit_bias, logit_bias_at
 from trainables.seeding import Purpose, derived_seed, generator
-from trainables.train import train, train_stack
+from trainables.theory.calibration import settle
+from trainables.theory.early_learning import mean_error
+from trainables.training.train import train, train_stack
 
 
 @dataclass(frozen=True)

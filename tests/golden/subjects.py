@@ -10,7 +10,7 @@ from tests.golden.figures import Figure
 from tests.golden.mechanisms import MECHANISMS
 from tests.golden.pins import Measurement, Run, Subject
 from tests.golden.variations import variations
-from trainables.catalog import REGISTRIES
+from trainables.components import REGISTRIES
 from trainables.config import Choice
 
 FIGURES: dict[str, Callable[[Choice], Mapping[str, Figure]]] = {

@@ -20,7 +20,7 @@ from tests.golden.pins import (
     write_pins,
 )
 from tests.golden.subjects import DECLARED, KINDS, measure, subjects
-from trainables.catalog import REGISTRIES
+from trainables.components import REGISTRIES
 
 SUBJECTS = subjects()
 

@@ -8,23 +8,11 @@ from typing import Any
 
 import pytest
 
-from orchestrator import cell
+from orchestrator.study import cell
 from tests.golden.edits import constant, default, edited, entry
 from tests.golden.pins import Subject, compare, read_pins
 from tests.golden.subjects import KINDS, measure
-from trainables import (
-    augment,
-    calibration,
-    catalog,
-    engine,
-    gradients,
-    member,
-    normalization,
-    pruning,
-    run,
-    seeding,
-    updates,
-)
+from trainables import augment, components, normalization, seeding
 from trainables.architectures import initialization, mlp, residual
 from trainables.config import Choice
 from trainables.datasets import _evenly, dataset_info, synthetic
@@ -46,6 +34,8 @@ from trainables.losses import (
 from trainables.noise import asymmetric, matrix, stratify, symmetric
 from trainables.optimizers import adam, decay, sgd
 from trainables.schedules import descents, drops, warm_up
+from trainables.theory import calibration
+from trainables.training import gradients, loop, member, optimizer_step, pruning_pass, step
 
 Edit = Callable[[], AbstractContextManager[Any]]
 
@@ -142,7 +132,7 @@ _edit("dataset", "fashion-mnist-small", _evenly, "(labels, rank", "(rank_within_
 _edit(
     "optimizer",
     "sgd",
-    updates.StackedUpdates._change,
+    optimizer_step.StackedUpdates._change,
     "add_(gradient)",
     "add_(gradient, alpha=0.9)",
 )
@@ -155,7 +145,11 @@ _edit(
     '"weight_decay": 0}]',
 )
 _edit(
-    "optimizer", "sgd", updates.StackedUpdates._change, "alpha=self._rule.weight_decay", "alpha=0"
+    "optimizer",
+    "sgd",
+    optimizer_step.StackedUpdates._change,
+    "alpha=self._rule.weight_decay",
+    "alpha=0",
 )
 _default("optimizer", "sgd", "momentum", 0.899)
 _edit("schedule", "step", drops.Step.of_epoch, "milestone < epoch", "milestone <= epoch")
@@ -179,7 +173,7 @@ _edit(
     "dataset.std",
     "dataset.mean",
 )
-_edit("normalization", "fixed", engine.Preprocessing.of.__func__, "* 255", "* 256")
+_edit("normalization", "fixed", step.Preprocessing.of.__func__, "* 255", "* 256")
 _edit(
     "architecture",
     "resnet20",
@@ -220,11 +214,11 @@ _edit("mechanism", "cell alone", member.Member.draws, "self.epoch)", "1)")
 _edit(
     "mechanism",
     "cell alone",
-    engine.Learner._add_gradient,
+    step.Learner._add_gradient,
     "losses.mean(dim=1)",
     "losses.mean(dim=1).mul(1.001)",
 )
-_edit("mechanism", "cell in parts", run.Run._learner, "self.config.micro_batch", "None")
+_edit("mechanism", "cell in parts", loop.Run._learner, "self.config.micro_batch", "None")
 _edit(
     "mechanism",
     "cell with a noise seed",
@@ -233,7 +227,11 @@ _edit(
     "is None else config.seed",
 )
 _edit(
-    "mechanism", "cell that prunes", pruning.kept_samples, "parts).float()", "parts).float() * 0.9"
+    "mechanism",
+    "cell that prunes",
+    pruning_pass.kept_samples,
+    "parts).float()",
+    "parts).float() * 0.9",
 )
 _change(
     "mechanism",
@@ -244,7 +242,7 @@ _change(
 _edit(
     "mechanism",
     "stack of three",
-    updates.StackedUpdates._change,
+    optimizer_step.StackedUpdates._change,
     "if self._rule.nesterov",
     "if False and self._rule.nesterov",
 )
@@ -260,10 +258,10 @@ _change(
     "mechanism",
     "calibration",
     "two significant digits",
-    lambda: constant("trainables.calibration", "SIGNIFICANT_DIGITS", 2),
+    lambda: constant("trainables.theory.calibration", "SIGNIFICANT_DIGITS", 2),
 )
 _edit("key", "quickstart", cell.canonical_form, "value != item.default", "True")
-_edit("key", "quickstart", catalog.without_defaults, "value != parameters[name].default", "True")
+_edit("key", "quickstart", components.without_defaults, "value != parameters[name].default", "True")
 
 
 @pytest.mark.parametrize("text", EDITS)

@@ -11,9 +11,9 @@ from tests.golden.inputs import images
 from trainables.augment import AUGMENTATIONS, centred, input_shape
 from trainables.config import Choice
 from trainables.datasets import dataset_info
-from trainables.engine import Preprocessing
 from trainables.normalization import NORMALIZATIONS
 from trainables.seeding import generator
+from trainables.training.step import Preprocessing
 
 COUNT, SHAPES = 64, ((3, 12, 10), (1, 28, 28))
 

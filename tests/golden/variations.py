@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, get_args, get_origin
 
-from trainables.catalog import REGISTRIES
+from trainables.components import REGISTRIES
 from trainables.registry import Parameter
 
 UNEVEN = [

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.attempts import LaunchSettings, Task
-from orchestrator.expectations import Expectations
-from orchestrator.opened import PlannedStudy, open_study, plan_study
-from orchestrator.plan import Plan
-from orchestrator.provenance import CodeVersion, package_versions
-from orchestrator.recording import pick_records, study_record
-from orchestrator.trial import run_cells
+from orchestrator.cluster.trial import run_cells
+from orchestrator.plan.expectations import Expectations
+from orchestrator.plan.open import PlannedStudy, open_study, plan_study
+from orchestrator.plan.plan import Plan
+from orchestrator.plan.provenance import CodeVersion, package_versions
+from orchestrator.plan.records import pick_records, study_record
+from orchestrator.sweep.attempt import LaunchSettings, Task
 from storage import Store
 from storage.landing import Landing, land_picks, land_study
-from trainables.catalog import REGISTRIES
+from trainables.components import REGISTRIES
 
 CODE = CodeVersion("abc", False)
 

@@ -13,17 +13,17 @@ from typing import Any
 
 import pytest
 
-from orchestrator.cell import Cell, StudyCell, make_cell
-from orchestrator.expectations import sources_text
-from orchestrator.grid import expand
-from orchestrator.source import Source, load_source
-from orchestrator.study import Study, parse_study
+from orchestrator.plan.expectations import sources_text
+from orchestrator.study.cell import Cell, StudyCell, make_cell
+from orchestrator.study.grid import expand
+from orchestrator.study.model import Study, parse_study
+from orchestrator.study.text import Source, load_source
 from storage.attempt import Attempt, PlannedCell, StudyRecord
 from storage.landing import land_attempt, land_study
 from storage.reporting.spec import TableSpec
 from storage.store import Store
 from tests.orchestrator.bench import Bench
-from trainables import catalog
+from trainables import components
 
 HEAD = """
 study: demo
@@ -58,7 +58,7 @@ def opened(write) -> Callable[..., tuple[Study, Source]]:
 @pytest.fixture
 def cells(opened) -> Callable[..., tuple[StudyCell, ...]]:
     def cells(body: str, *overrides: str, picks=None, head: str = HEAD) -> tuple[StudyCell, ...]:
-        return expand(*opened(body, *overrides, head=head), catalog, picks)
+        return expand(*opened(body, *overrides, head=head), components, picks)
 
     return cells
 
@@ -96,7 +96,7 @@ class Shelf:
         given = {"dataset": DATA, "architecture": {"name": "mlp", "hidden": [4]}, "noise": noise}
         more = {"learning_rate": 0.1, "epochs": 2, "batch_size": 32, **fields}
         return make_cell(
-            catalog.build_config({**given, "loss": loss, "seed": seed, **more}), catalog
+            components.build_config({**given, "loss": loss, "seed": seed, **more}), components
         )
 
     def result(self, cell: Cell, accuracy: float = 0.5, **changes: Any) -> str:

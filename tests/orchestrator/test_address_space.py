@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator import address_space, cli
-from orchestrator.address_space import limit_line
-from orchestrator.refusals import refusal_line
+from orchestrator import cli
+from orchestrator.guard import address_space
+from orchestrator.guard.address_space import limit_line
+from orchestrator.guard.refusals import refusal_line
 
 MAPPED = ImportError("libtorch_cuda.so: failed to map segment from shared object")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.inspection.asked import AskedError, AskedStudy, asked_study, is_file
-from orchestrator.source import StudyError
+from orchestrator.study.text import StudyError
 from storage import Store
 from storage.reporting.report import StudyNotFoundError
 from tests.orchestrator.bench import STUDY, Bench

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.cell import key_of, make_cell
-from trainables import catalog
-from trainables.catalog import build_config
+from orchestrator.study.cell import key_of, make_cell
+from trainables import components
+from trainables.components import build_config
 from trainables.losses import LOSSES
 
 FIELDS = {
@@ -27,7 +27,7 @@ FIELDS = {
 
 
 def key(**changes: object) -> str:
-    return make_cell(build_config({**FIELDS, **changes}), catalog).key
+    return make_cell(build_config({**FIELDS, **changes}), components).key
 
 
 def test_defaults_written_out_change_nothing() -> None:
@@ -63,27 +63,27 @@ GOLDEN = "eb8f799f6eb7c626f51dbd7e6226ab2c533c28f2523d16bf244278d7c1b655f5"
 
 
 def test_a_revision_moves_the_key_and_not_the_base(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = make_cell(build_config(FIELDS), catalog)
+    before = make_cell(build_config(FIELDS), components)
     moved = replace(LOSSES.component("gce"), revision=2)
     monkeypatch.setitem(LOSSES._components, "gce", moved)
-    after = make_cell(build_config(FIELDS), catalog)
+    after = make_cell(build_config(FIELDS), components)
     assert after.key != before.key
     assert after.base_key == before.base_key == before.key
     assert after.revisions["loss"] == 2
     monkeypatch.setitem(FIELDS, "loss", "ce")
-    assert make_cell(build_config(FIELDS), catalog).revisions["loss"] == 1
+    assert make_cell(build_config(FIELDS), components).revisions["loss"] == 1
 
 
 @settings(max_examples=50, deadline=None)
 @given(order=st.permutations(list(FIELDS)))
 def test_the_order_of_fields_is_irrelevant(order: list[str]) -> None:
     shuffled = {name: FIELDS[name] for name in order}
-    assert make_cell(build_config(shuffled), catalog).key == key()
+    assert make_cell(build_config(shuffled), components).key == key()
 
 
 def stored(**changes: object) -> tuple[dict[str, Any], dict[str, int], str]:
     """Configuration and revisions as a row carries them, and the row's key."""
-    cell = make_cell(build_config({**FIELDS, **changes}), catalog)
+    cell = make_cell(build_config({**FIELDS, **changes}), components)
     return json.loads(json.dumps(cell.config.to_dict())), dict(cell.revisions), cell.key
 
 
@@ -98,7 +98,7 @@ def stored(**changes: object) -> tuple[dict[str, Any], dict[str, int], str]:
 )
 def test_a_stored_configuration_tells_its_key(changes: dict[str, object]) -> None:
     config, revisions, key = stored(**changes)
-    assert key_of(config, revisions, catalog) == key
+    assert key_of(config, revisions, components) == key
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_a_stored_configuration_tells_its_key(changes: dict[str, object]) -> Non
 )
 def test_another_configuration_has_another_key(field: str, value: object) -> None:
     config, revisions, key = stored()
-    assert key_of({**config, field: value}, revisions, catalog) not in (key, None)
+    assert key_of({**config, field: value}, revisions, components) not in (key, None)
 
 
 @pytest.mark.parametrize(
@@ -124,13 +124,13 @@ def test_another_configuration_has_another_key(field: str, value: object) -> Non
 )
 def test_of_what_is_unknown_here_no_key_is_told(change: dict[str, object]) -> None:
     config, revisions, _ = stored()
-    assert key_of({**config, **change}, revisions, catalog) is None
+    assert key_of({**config, **change}, revisions, components) is None
 
 
 def test_of_other_revisions_no_key_is_told() -> None:
     config, revisions, _ = stored()
-    assert key_of(config, {**revisions, "loss": 2}, catalog) is None
-    assert key_of(config, {}, catalog) is None
+    assert key_of(config, {**revisions, "loss": 2}, components) is None
+    assert key_of(config, {}, components) is None
 
 
 PLUG_IN = """
@@ -153,11 +153,11 @@ def test_a_plug_in_of_a_foreign_row_is_not_imported(
     monkeypatch.syspath_prepend(tmp_path)
     config, revisions, _ = stored()
     named = {**config, "loss": {"name": "foreign_loss_of_a_row", "p": 2.0}}
-    assert key_of(named, revisions, catalog) is None
+    assert key_of(named, revisions, components) is None
     assert "foreign_loss_of_a_row" not in sys.modules
     # Imported by a study of ours, it is still a plug-in: its default may have been another one.
     config, revisions, _ = stored(loss="foreign_loss_of_a_row")
-    assert key_of(config, revisions, catalog) is None
+    assert key_of(config, revisions, components) is None
     # So it is if it takes the name of a built-in loss.
     monkeypatch.setitem(LOSSES._components, "gce", LOSSES.component("foreign"))
     assert not LOSSES.is_built_in("gce")

@@ -12,13 +12,13 @@ import pytest
 from typer.testing import CliRunner
 
 from orchestrator.cli import app
-from orchestrator.expectations import sources_text
 from orchestrator.inspection.compare import compare
 from orchestrator.inspection.compare_cells import compare_cells
 from orchestrator.inspection.compare_lines import store_lines, study_lines
 from orchestrator.inspection.compare_stores import compare_stores
 from orchestrator.inspection.compare_studies import compare_studies
 from orchestrator.inspection.sides import CellSide, SideError, StoreSide, StudySide, find_side
+from orchestrator.plan.expectations import sources_text
 from storage.reporting.spec import TableSpec
 
 OTHER = "a" * 64

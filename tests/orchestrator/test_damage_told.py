@@ -8,9 +8,9 @@ import pytest
 from typer.testing import CliRunner
 
 from orchestrator.cli import app
-from storage.compaction import compact
 from storage.landing import land_attempt
 from storage.merging import merge
+from storage.segments.compaction import compact
 from tests.storage.conftest import attempt_of, failure_of
 
 QUICKSTART = str(Path(__file__).parents[2] / "studies" / "quickstart.yaml")

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from orchestrator.data_check import check_datasets
-from trainables import catalog
+from orchestrator.plan.data_check import check_datasets
+from trainables import components
 from trainables.datasets import DatasetError
 
 FOLDER = {"name": "folder", "path": "mine", "num_classes": 2, "size": 8}
@@ -26,8 +26,10 @@ def images(root: Path, *classes: str) -> None:
 def asked(cells):
     """One cell that is trained on a folder of images."""
     (found, *_) = cells("grid: {loss: [CE]}\n")
-    config = dataclasses.replace(found.cell.config, dataset=catalog._read_choice("dataset", FOLDER))
-    return [dataclasses.replace(found.cell, config=catalog.resolve(config))]
+    config = dataclasses.replace(
+        found.cell.config, dataset=components._read_choice("dataset", FOLDER)
+    )
+    return [dataclasses.replace(found.cell, config=components.resolve(config))]
 
 
 def test_class_folders_that_differ_are_told(asked, tmp_path: Path) -> None:

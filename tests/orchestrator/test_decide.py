@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import pytest
 
-from orchestrator.cell import StudyCell
-from orchestrator.opened import decide
-from orchestrator.plan import Plan, Standing, Verdict
-from orchestrator.recording import pick_records
-from orchestrator.source import StudyError
-from orchestrator.study import Phase, PickRule
-from storage.standing import Result
+from orchestrator.plan.open import decide
+from orchestrator.plan.plan import Plan, Standing, Verdict
+from orchestrator.plan.records import pick_records
+from orchestrator.study.cell import StudyCell
+from orchestrator.study.model import Phase, PickRule
+from orchestrator.study.text import StudyError
+from storage.standing.judgement import Result
 
 RATES = "grid: {loss: [CE], learning_rate: [0.1, 0.2]}\n"
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.drain import Drain, DrainFile
-from orchestrator.durations import format_seconds, parse_seconds
-from orchestrator.signals import StopAtOnce
+from orchestrator.guard.drain import Drain, DrainFile
+from orchestrator.guard.signals import StopAtOnce
+from orchestrator.progress.durations import format_seconds, parse_seconds
 
 
 def test_the_first_signal_drains_and_the_second_stops(tmp_path: Path) -> None:
@@ -31,7 +31,7 @@ def test_the_first_signal_drains_and_the_second_stops(tmp_path: Path) -> None:
 def test_a_terminal_that_closes_twice_still_drains(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("orchestrator.drain.leave_terminal", lambda: None)
+    monkeypatch.setattr("orchestrator.guard.drain.leave_terminal", lambda: None)
     drain = Drain(tmp_path / "drain", lambda _: None)
     with drain.on_signals():
         os.kill(os.getpid(), signal.SIGHUP)

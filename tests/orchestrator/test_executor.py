@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import executor
-from orchestrator.executor import Executor
-from orchestrator.packing import Resources
+from orchestrator.cluster import executor
+from orchestrator.cluster.executor import Executor
+from orchestrator.study.resources import Resources
 
 
 @pytest.mark.parametrize(

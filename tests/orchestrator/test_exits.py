@@ -8,8 +8,8 @@ import threading
 
 import pytest
 
-from orchestrator.attempts import _classify
-from orchestrator.exits import ProcessEndedError, exits_as_errors
+from orchestrator.cluster.exits import ProcessEndedError, exits_as_errors
+from orchestrator.sweep.attempt import _classify
 
 
 @pytest.mark.parametrize(

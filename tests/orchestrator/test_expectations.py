@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from orchestrator.expectations import Expectations
-from orchestrator.opened import open_study
+from orchestrator.plan.expectations import Expectations
+from orchestrator.plan.open import open_study
 from storage import Store
 from storage.attempt import PlannedCell
-from storage.decisions import Decision, land_decisions
-from storage.standing import Known, Result, Standing, Verdict, changed_sources, judge
+from storage.records.decisions import Decision, land_decisions
+from storage.standing.judgement import Known, Result, Standing, Verdict, changed_sources, judge
 from tests.orchestrator.bench import STUDY, Bench, needs_editions
-from trainables.catalog import REGISTRIES
+from trainables.components import REGISTRIES
 
 LOSS = '''
 """A loss of mine."""
@@ -154,7 +154,7 @@ BUILT_IN = {
 PART = """
 from dataclasses import dataclass
 from typing import Annotated, Literal
-from trainables.catalog import REGISTRIES
+from trainables.components import REGISTRIES
 from trainables.registry import Range
 
 @REGISTRIES["{field}"].register("mine")
@@ -278,7 +278,7 @@ def test_damaged_data_are_unknown(bench: Bench, pictures: Path) -> None:
 
 def test_data_of_cells_without_results_are_not_read(bench: Bench, monkeypatch) -> None:
     study = bench.write(STUDY + "  loss: ce\nseeds: 1\n")
-    monkeypatch.setattr("orchestrator.expectations.data_digests", pytest.fail)
+    monkeypatch.setattr("orchestrator.plan.expectations.data_digests", pytest.fail)
     assert bench.standings(study) == {"new": 1}
 
 

@@ -7,9 +7,9 @@ import threading
 
 import pytest
 
-from orchestrator.breaker import Breaker
-from orchestrator.space import insist, is_disk_full
-from orchestrator.watchdog import Watchdog
+from orchestrator.guard.breaker import Breaker
+from orchestrator.guard.full_disk import insist, is_disk_full
+from orchestrator.guard.watchdog import Watchdog
 from storage.durable import LandingError
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.forecast import forecast, forecast_lines
+from orchestrator.plan.forecast import forecast, forecast_lines
 from storage.store import Pace
 
 GRID = "grid: {loss: all, noise.kind: symmetric, noise.rate: [0.2]}\nseeds: 2\n"
@@ -76,7 +76,7 @@ def test_nothing_due_says_nothing() -> None:
 
 
 def test_a_probe_judges_what_never_ran(due, tmp_path) -> None:
-    from orchestrator.probing import probe
+    from orchestrator.plan.pace_probe import probe
 
     (cells,) = forecast(due, []).unknown
     said: list[str] = []

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from orchestrator.cell import make_cell
 from orchestrator.cli import app
-from orchestrator.foreign import config_problem
+from orchestrator.inspection.foreign import config_problem
+from orchestrator.study.cell import make_cell
 from storage import Store
 from storage.landing import land_attempt
 from tests.storage.conftest import attempt_of
-from trainables import catalog
-from trainables.catalog import build_config
+from trainables import components
+from trainables.components import build_config
 
 FIXTURES = sorted((Path(__file__).parents[1] / "storage" / "fixtures").glob("version_*"))
 CELL = make_cell(
@@ -31,7 +31,7 @@ CELL = make_cell(
             "noise": {"kind": "symmetric", "rate": 0.4},
         }
     ),
-    catalog,
+    components,
 )
 CONFIG, REVISIONS = CELL.config.to_dict(), dict(CELL.revisions)
 

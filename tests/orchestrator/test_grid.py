@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.phases import Pick
-from orchestrator.source import StudyError
+from orchestrator.study.pick import Pick
+from orchestrator.study.text import StudyError
 
 GRID = "grid: {loss: all, noise.kind: symmetric, noise.rate: [0, 0.4]}\nseeds: 2\n"
 

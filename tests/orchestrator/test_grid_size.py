@@ -8,12 +8,12 @@ import time
 
 import pytest
 
-from orchestrator.cell import make_cell
-from orchestrator.expectations import Expectations
-from orchestrator.forecast import forecast
-from orchestrator.source import StudyError
-from storage.standing import Known
-from trainables import catalog
+from orchestrator.plan.expectations import Expectations
+from orchestrator.plan.forecast import forecast
+from orchestrator.study.cell import make_cell
+from orchestrator.study.text import StudyError
+from storage.standing.judgement import Known
+from trainables import components
 from trainables.registry import ParameterError
 
 LONG = list(range(1, 3001))
@@ -59,7 +59,7 @@ def test_as_many_cells_as_a_study_may_have_are_counted_with_their_seeds(cells) -
 def test_cells_of_a_point_are_those_made_one_by_one(cells) -> None:
     body = "seeds: [0, 3, 70]\ngrid: {loss: all, noise.kind: symmetric, noise.rate: [0, 0.4]}"
     for entry in cells(body):
-        alone = make_cell(catalog.build_config({**entry.fields, "seed": entry.seed}), catalog)
+        alone = make_cell(components.build_config({**entry.fields, "seed": entry.seed}), components)
         assert alone == entry.cell
 
 
@@ -70,7 +70,7 @@ def test_equal_values_of_other_types_are_checked_each() -> None:
         "learning_rate": 0.1,
         "epochs": 1,
     }
-    build = catalog.builder()
+    build = components.builder()
     build({**fields, "loss": {"name": "gce", "q": 1}})
     with pytest.raises(ParameterError, match="must be a number, not True"):
         build({**fields, "loss": {"name": "gce", "q": True}})

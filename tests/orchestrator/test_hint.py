@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.hint import SAFE_QUERY, columns_apart, example_query
+from orchestrator.inspection.hint import SAFE_QUERY, columns_apart, example_query
 from storage import Store
 from storage.attempt import PlannedCell
 from tests.orchestrator.bench import STUDY, Bench

@@ -8,13 +8,13 @@ from typing import Any, ClassVar
 
 import pytest
 
-from orchestrator import hosted
-from orchestrator.drain import Drain
-from orchestrator.errors import ClusterLostError, ExecutorError
-from orchestrator.hosted import HostedExecutor
-from orchestrator.packing import Resources
+from orchestrator.guard.drain import Drain
 from orchestrator.progress import Progress
-from orchestrator.wire import Event, Facts, Lost, Order, Raised, Run
+from orchestrator.study.resources import Resources
+from orchestrator.sweep import hosted
+from orchestrator.sweep.errors import ClusterLostError, ExecutorError
+from orchestrator.sweep.hosted import HostedExecutor
+from orchestrator.sweep.wire import Event, Facts, Lost, Order, Raised, Run
 
 
 class Heard(Progress):

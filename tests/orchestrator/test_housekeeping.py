@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import housekeeping
-from orchestrator.housekeeping import kept_tidy, tidy_up
+from orchestrator.guard import compaction
+from orchestrator.guard.compaction import kept_tidy, tidy_up
 from storage.landing import land_attempt
 from storage.layout import ATTEMPTS, SEGMENTS, files_in
 from storage.store import Store
@@ -24,7 +24,7 @@ def count(store: Path) -> int:
 def test_many_files_are_gathered_while_the_run_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(housekeeping, "MANY_FILES", 3)
+    monkeypatch.setattr(compaction, "MANY_FILES", 3)
     with kept_tidy(tmp_path, print, look_seconds=0.01):
         for index in range(3):
             land_attempt(tmp_path, attempt_of(index))
@@ -44,8 +44,8 @@ def test_what_fails_meanwhile_is_left_to_the_end(
     def fail(_store: Path) -> None:
         raise OSError(errno.EIO, "broken")
 
-    monkeypatch.setattr(housekeeping, "MANY_FILES", 1)
-    monkeypatch.setattr(housekeeping, "compact", fail)
+    monkeypatch.setattr(compaction, "MANY_FILES", 1)
+    monkeypatch.setattr(compaction, "compact", fail)
     land_attempt(tmp_path, attempt_of(0))
     with kept_tidy(tmp_path, print, look_seconds=0.001):
         time.sleep(0.05)
@@ -59,7 +59,7 @@ def test_a_full_disk_puts_it_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
     told: list[str] = []
     land_attempt(tmp_path, attempt_of(0))
-    monkeypatch.setattr(housekeeping, "compact", fail)
+    monkeypatch.setattr(compaction, "compact", fail)
     tidy_up(tmp_path, told.append)
     assert len(told) == 1
     assert "no room" in told[0]
@@ -73,7 +73,7 @@ def test_a_full_disk_puts_it_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_what_is_set_aside_meanwhile_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(housekeeping, "MANY_FILES", 2)
+    monkeypatch.setattr(compaction, "MANY_FILES", 2)
     land_attempt(tmp_path, attempt_of(0))
     (tmp_path / ATTEMPTS / f"{'a' * 64}.parquet").write_bytes(b"garbage")
     told: list[str] = []

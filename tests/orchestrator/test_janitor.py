@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import janitor
-from orchestrator.janitor import session_members
+from orchestrator.sweep import janitor
+from orchestrator.sweep.janitor import session_members
 
 HOST = """
 import os, subprocess, sys, time
 from pathlib import Path
-from orchestrator.janitor import entrust
+from orchestrator.sweep.janitor import entrust
 entrust(Path({folder!r}))
 subprocess.Popen(["sleep", "600"], process_group=0)
 Path({sign!r}).touch()

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import lease
-from orchestrator.lease import Holder, LeaseHeldError, hold
+from orchestrator.guard import lease
+from orchestrator.guard.lease import Holder, LeaseHeldError, hold
 from storage.durable import LandingError
 
 ELSEWHERE = Holder("elsewhere", 1, "2026-01-01 00:00 UTC", "other")
@@ -58,7 +58,7 @@ def test_a_clock_set_back_takes_no_lease_away(tmp_path: Path) -> None:
 
 def test_a_dead_process_of_this_machine_holds_nothing(tmp_path: Path) -> None:
     code = (
-        "import os, sys; from pathlib import Path; from orchestrator.lease import hold\n"
+        "import os, sys; from pathlib import Path; from orchestrator.guard.lease import hold\n"
         "lease = hold(Path(sys.argv[1]), 'study'); lease.__enter__(); os._exit(9)"
     )
     ended = subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
@@ -70,7 +70,7 @@ def test_a_dead_process_of_this_machine_holds_nothing(tmp_path: Path) -> None:
 
 def test_a_process_that_nobody_has_fetched_holds_nothing(tmp_path: Path) -> None:
     code = (
-        "import os, sys; from pathlib import Path; from orchestrator.lease import hold\n"
+        "import os, sys; from pathlib import Path; from orchestrator.guard.lease import hold\n"
         "lease = hold(Path(sys.argv[1]), 'study'); lease.__enter__(); os._exit(9)"
     )
     ended = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)])

@@ -11,15 +11,15 @@ from types import SimpleNamespace
 import pytest
 import ray
 
-from orchestrator.attempts import LaunchSettings, Task
-from orchestrator.breaker import Breaker
-from orchestrator.cell import make_cell
-from orchestrator.events import WORKER_RETRIES, Events
-from orchestrator.feeder import trial_id
+from orchestrator.cluster.tune_callback import WORKER_RETRIES, Events
+from orchestrator.cluster.tune_search import trial_id
+from orchestrator.guard.breaker import Breaker
 from orchestrator.progress import SharedProgress
+from orchestrator.study.cell import make_cell
+from orchestrator.sweep.attempt import LaunchSettings, Task
 from storage import Store
-from trainables import catalog
-from trainables.catalog import build_config
+from trainables import components
+from trainables.components import build_config
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def a_task() -> Task:
         "learning_rate": 0.1,
         "epochs": 1,
     }
-    cell = make_cell(build_config(fields), catalog)
+    cell = make_cell(build_config(fields), components)
     return Task(cell.key, cell.base_key, cell.identity, cell.revisions, cell.config.to_dict())
 
 

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from orchestrator.attempts import LaunchSettings
-from orchestrator.breaker import Breaker
-from orchestrator.drain import Drain
-from orchestrator.errors import ExecutorError
-from orchestrator.events import Events
-from orchestrator.executor import _ease, _Sweep
-from orchestrator.feeder import Feeder, trial_id
-from orchestrator.memory_pressure import MOST_ALONE, MemoryPressure
+from orchestrator.cluster.executor import _ease, _Sweep
+from orchestrator.cluster.memory_pressure import MOST_ALONE, MemoryPressure
+from orchestrator.cluster.tune_callback import Events
+from orchestrator.cluster.tune_search import Feeder, trial_id
+from orchestrator.guard.breaker import Breaker
+from orchestrator.guard.drain import Drain
 from orchestrator.progress import Progress
+from orchestrator.sweep.attempt import LaunchSettings
+from orchestrator.sweep.errors import ExecutorError
 from storage import Store
 from tests.orchestrator.test_trial import settings, task
 from tests.orchestrator.test_worker_loss import NEWER, SUDDEN
@@ -86,7 +86,7 @@ def test_a_launch_that_never_has_enough_ends_with_one_line(
 ) -> None:
     waited: list[float] = []
     monkeypatch.setattr(
-        "orchestrator.executor._rest", lambda drain, seconds: waited.append(seconds)
+        "orchestrator.cluster.executor._rest", lambda drain, seconds: waited.append(seconds)
     )
     heard = Heard()
     sweep = _Sweep(settings, heard, Drain(tmp_path / "drain", heard.note))

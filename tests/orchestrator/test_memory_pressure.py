@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestrator.memory_pressure import LONGEST_PAUSE_SECONDS, MOST_ALONE, MemoryPressure
+from orchestrator.cluster.memory_pressure import LONGEST_PAUSE_SECONDS, MOST_ALONE, MemoryPressure
 
 
 def test_half_as_many_after_each_shortage_down_to_one() -> None:

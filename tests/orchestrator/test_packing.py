@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from orchestrator.cell import Cell, make_cell
-from orchestrator.packing import GPU_STACK, Resources, form_stacks, order_trials
-from trainables import catalog
-from trainables.catalog import build_config
+from orchestrator.plan.stacks import form_stacks, order_trials
+from orchestrator.study.cell import Cell, make_cell
+from orchestrator.study.resources import GPU_STACK, Resources
+from trainables import components
+from trainables.components import build_config
 
 
 def cell(**changes: object) -> Cell:
@@ -25,7 +26,7 @@ def cell(**changes: object) -> Cell:
         "epochs": 2,
         **changes,
     }
-    return make_cell(build_config(fields), catalog)
+    return make_cell(build_config(fields), components)
 
 
 CELLS = [

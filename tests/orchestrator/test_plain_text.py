@@ -9,8 +9,8 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
-from orchestrator.plain_text import Harmless, harmless, one_line
-from orchestrator.source import StudyError, load_source
+from orchestrator.progress.plain_text import Harmless, harmless, one_line
+from orchestrator.study.text import StudyError, load_source
 
 EVIL = "a\x1b[31m\x07\u202eb\x9b\udc80"
 

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.expectations import Expectations
-from orchestrator.packing import order_trials
-from orchestrator.phases import Outcomes, pick_values
-from orchestrator.plan import Standing, make_plan
-from orchestrator.source import StudyError
-from orchestrator.study import PickRule
+from orchestrator.plan.expectations import Expectations
+from orchestrator.plan.picks import Outcomes, pick_values
+from orchestrator.plan.plan import Standing, make_plan
+from orchestrator.plan.stacks import order_trials
+from orchestrator.study.model import PickRule
+from orchestrator.study.text import StudyError
 from storage.attempt import PlannedCell
 from storage.reporting.selection import METRIC_FACTS
-from storage.standing import Failures, Known, Result
+from storage.standing.judgement import Failures, Known, Result
 
 GRID = "grid: {loss: [CE, genCE]}\nseeds: 2\nskip: [{when: {loss: genCE, seed: 1}, because: no}]\n"
 

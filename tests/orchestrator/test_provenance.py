@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import provenance
-from orchestrator.provenance import code_version
+from orchestrator.plan import provenance
+from orchestrator.plan.provenance import code_version
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     git(root, "init", "-q")
     git(root, "add", ".")
     git(root, "commit", "-qm", "all")
-    monkeypatch.setattr(provenance, "__file__", str(root / "orchestrator/provenance.py"))
+    monkeypatch.setattr(provenance, "__file__", str(root / "orchestrator/plan/provenance.py"))
     return root
 
 
@@ -74,7 +74,7 @@ def test_what_is_none_of_its_code_makes_nothing_dirty(checkout: Path) -> None:
 def test_outside_a_checkout_the_release_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(provenance, "__file__", str(tmp_path / "orchestrator/provenance.py"))
+    monkeypatch.setattr(provenance, "__file__", str(tmp_path / "orchestrator/plan/provenance.py"))
     version = code_version()
     assert (version.is_dirty, version.edited) == (None, frozenset())
     assert version.commit == provenance._installed_version(provenance.DISTRIBUTION)

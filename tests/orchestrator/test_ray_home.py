@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from ray._private import ray_constants, services
 
-from orchestrator.errors import ExecutorError
-from orchestrator.ray_home import (
+from orchestrator.cluster.ray_home import (
     LONGEST_FOLDER_BYTES,
     make_home,
     on_loopback,
     ray_home,
     sessions,
 )
+from orchestrator.sweep.errors import ExecutorError
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from orchestrator import reach
-from orchestrator.errors import ExecutorError
-from orchestrator.reach import check_speaks, split
+from orchestrator.sweep import reach
+from orchestrator.sweep.errors import ExecutorError
+from orchestrator.sweep.reach import check_speaks, split
 
 SETTINGS = b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
 

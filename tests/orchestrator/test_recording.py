@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.expectations import Expectations
-from orchestrator.opened import open_study
-from orchestrator.provenance import CodeVersion
-from orchestrator.recording import moved_note, study_record
+from orchestrator.plan.expectations import Expectations
+from orchestrator.plan.open import open_study
+from orchestrator.plan.provenance import CodeVersion
+from orchestrator.plan.records import moved_note, study_record
 from storage import Store
 from storage.landing import land_study
-from storage.standing import Known
+from storage.standing.judgement import Known
 
 TEXT = """
 study: tiny

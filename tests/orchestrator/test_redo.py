@@ -8,7 +8,7 @@ from orchestrator.inspection.asked import asked_study
 from orchestrator.inspection.redo import WhereError, answers, matching, redo
 from storage import Store
 from storage.attempt import PlannedCell
-from storage.decisions import land_decisions
+from storage.records.decisions import land_decisions
 from tests.orchestrator.bench import STUDY, Bench, needs_editions
 
 GRID = (

@@ -19,7 +19,7 @@ from orchestrator.inspection.replay import (
     replay_lines,
 )
 from storage import Store
-from storage.decisions import Decision, land_decisions
+from storage.records.decisions import Decision, land_decisions
 from tests.orchestrator.bench import STUDY, Bench, needs_editions
 from tests.orchestrator.test_expectations import EDITED, LOSS, MINE
 from trainables.registry import ComponentError

@@ -9,8 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from orchestrator.cli import app
-from orchestrator.opened import open_study
-from orchestrator.result_figures import RESULT_FIGURES, ResultFigureError, result_picture
+from orchestrator.figures.result_figures import RESULT_FIGURES, ResultFigureError, result_picture
+from orchestrator.plan.open import open_study
 from storage import Store
 from storage.reporting.spec import FigureSpec
 from tests.orchestrator.conftest import Shelf

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from orchestrator import executor, space
-from orchestrator.attempts import LaunchSettings
-from orchestrator.drain import Drain
-from orchestrator.executor import Executor, _Sweep
-from orchestrator.packing import Resources
+from orchestrator.cluster import executor
+from orchestrator.cluster.executor import Executor, _Sweep
+from orchestrator.guard import full_disk
+from orchestrator.guard.drain import Drain
 from orchestrator.progress import Progress
+from orchestrator.study.resources import Resources
+from orchestrator.sweep.attempt import LaunchSettings
 from tests.orchestrator.test_trial import settings, task
 
 __all__ = ["settings"]
@@ -42,7 +43,7 @@ def test_a_full_disk_only_puts_off_a_run(
             begun.append("ran")
 
     monkeypatch.setattr(executor.tune, "Tuner", Tuner)
-    monkeypatch.setattr(space, "PAUSE_SECONDS", 0)
+    monkeypatch.setattr(full_disk, "PAUSE_SECONDS", 0)
     heard = Heard()
     sweep = _Sweep(settings, heard, Drain(tmp_path / "drain", heard.note))
     Executor(None, Resources(), tmp_path)._run_chunk(sweep, [(task(),)], 0.0, None)

@@ -11,7 +11,7 @@ import pytest
 
 WAITING = """
 import sys, time
-from orchestrator.signals import end_quietly
+from orchestrator.guard.signals import end_quietly
 sys.argv = ["/somewhere/orchestrator", {verb!r}, "a study.yaml"]
 end_quietly()
 print("ready", flush=True)

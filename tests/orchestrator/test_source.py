@@ -8,10 +8,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from orchestrator.grid import expand
-from orchestrator.source import StudyError, load_source
-from orchestrator.study import parse_study
-from trainables import catalog
+from orchestrator.study.grid import expand
+from orchestrator.study.model import parse_study
+from orchestrator.study.text import StudyError, load_source
+from trainables import components
 
 
 def test_yaml_1_2_scalars(write) -> None:
@@ -101,7 +101,7 @@ def test_any_edit_gives_a_study_or_one_line(
     path.write_text(GOOD[:start] + inserted + GOOD[start + length :], newline="")
     try:
         source = load_source(path)
-        expand(parse_study(source), source, catalog)
+        expand(parse_study(source), source, components)
     except StudyError as error:
         assert "\n" not in str(error)
         assert ".yaml:" in str(error)
@@ -126,7 +126,7 @@ def test_any_override_gives_a_study_or_one_line(tmp_path, override: str) -> None
     path.write_text(GOOD)
     try:
         source = load_source(path, [override])
-        expand(parse_study(source), source, catalog)
+        expand(parse_study(source), source, components)
     except StudyError as error:
         assert "\n" not in str(error)
 

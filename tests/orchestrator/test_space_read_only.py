@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 
-from orchestrator.space import insist
+from orchestrator.guard.full_disk import insist
 
 
 def test_a_write_goes_on_once_the_store_can_be_written_again() -> None:

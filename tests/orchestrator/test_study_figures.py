@@ -9,16 +9,16 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from orchestrator.expectations import Expectations
-from orchestrator.opened import open_study
-from orchestrator.provenance import CodeVersion
-from orchestrator.recording import study_record
-from orchestrator.source import StudyError
+from orchestrator.plan.expectations import Expectations
+from orchestrator.plan.open import open_study
+from orchestrator.plan.provenance import CodeVersion
+from orchestrator.plan.records import study_record
+from orchestrator.study.text import StudyError
 from storage.attempt import StudyRecord
-from storage.records import RECORD_KEY, asks_the_same, study_table
-from storage.records import study_record as as_landed
+from storage.records.tables import RECORD_KEY, asks_the_same, study_table
+from storage.records.tables import study_record as as_landed
 from storage.reporting.spec import FigureSpec
-from storage.standing import Known
+from storage.standing.judgement import Known
 
 STUDY = """
 study: tiny

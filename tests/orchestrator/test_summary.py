@@ -10,11 +10,11 @@ from typer.testing import CliRunner
 
 from orchestrator.cli import app
 from orchestrator.cli.output import ReportFormat, show_report
-from orchestrator.expectations import Expectations
+from orchestrator.cli.summary import Typed, launch_lines
 from orchestrator.inspection.asked import asked_study
-from orchestrator.launch import LaunchReport
-from orchestrator.opened import open_study, plan_study
-from orchestrator.summary import Typed, launch_lines
+from orchestrator.plan.expectations import Expectations
+from orchestrator.plan.open import open_study, plan_study
+from orchestrator.sweep.launch import LaunchReport
 from storage import Store
 from tests.orchestrator.bench import STUDY, Bench
 

@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from orchestrator.cli import app
+from orchestrator.cli.theory_text import columns, component_name, described
 from orchestrator.figures.error_panels import DRAWN
-from orchestrator.theory import columns, component_name, described
 from trainables.config import Choice
 
 SOUND = """

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import pytest
 from torch import Tensor
 
-from orchestrator.theory import calibration_lines, calibration_of, variance_rows
-from trainables.calibration import initial_error
+from orchestrator.cli.theory_text import calibration_lines, calibration_of, variance_rows
 from trainables.config import Choice
-from trainables.contracts import Finding, check_loss
 from trainables.losses import LOSSES, build_loss
 from trainables.losses.gce import GeneralizedCrossEntropy
+from trainables.theory.calibration import initial_error
+from trainables.theory.loss_contract import Finding, check_loss
 
 
 def symmetry_of(loss) -> Finding:

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from orchestrator.opened import open_study
-from orchestrator.source import StudyError
-from orchestrator.trackers import CellRun, Tracker, check_trackers, read_runs, trackers_of
+from orchestrator.cluster.trackers import CellRun, Tracker, read_runs, trackers_of
+from orchestrator.plan.open import open_study
+from orchestrator.study.text import StudyError
+from orchestrator.study.tracker_names import check_trackers
 from storage.landing import land_attempt
 from storage.schema import METRICS
 from tests.storage.conftest import attempt_of
@@ -82,7 +83,7 @@ def test_its_error_is_one_line(tmp_path: Path) -> None:
 
 
 def test_its_delay_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("orchestrator.trackers.LAST_WORDS_SECONDS", 0.05)
+    monkeypatch.setattr("orchestrator.cluster.trackers.LAST_WORDS_SECONDS", 0.05)
     notes: list[str] = []
     hanging = Hanging()
     with Tracker("hanging", hanging, "tracked", tmp_path, notes.append) as tracker:
@@ -94,7 +95,11 @@ def test_its_delay_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_a_package_that_is_not_there_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(__import__("orchestrator.trackers").trackers.PACKAGES, "wandb", "no_such")
+    monkeypatch.setitem(
+        __import__("orchestrator.study.tracker_names").study.tracker_names.PACKAGES,
+        "wandb",
+        "no_such",
+    )
     path = tmp_path / "tracked.yaml"
     path.write_text(STUDY.format("tensorboard, wandb"))
     opened = open_study(path)

@@ -11,9 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.attempts import LaunchSettings, Task, failed_attempt
-from orchestrator.cell import make_cell
-from orchestrator.trial import (
+from orchestrator.cluster.trial import (
     HANG_EXIT_CODE,
     INTERRUPTED,
     UNCLEAN_EXIT_CODE,
@@ -22,12 +20,14 @@ from orchestrator.trial import (
     checkpoint_path,
     run_cells,
 )
+from orchestrator.study.cell import make_cell
+from orchestrator.sweep.attempt import LaunchSettings, Task, failed_attempt
 from storage import Store
 from storage.attempt import Attempt
 from storage.schema import CURVES, SCALARS
 from tests.trainables.datasets.layouts import write_class_folders
-from trainables import catalog
-from trainables.catalog import build_config
+from trainables import components
+from trainables.components import build_config
 
 FIELDS = {
     "dataset": {"name": "synthetic", "like": "mnist", "images": 40},
@@ -58,7 +58,7 @@ def settings(tmp_path: Path) -> LaunchSettings:
 
 
 def task(**changes: object) -> Task:
-    cell = make_cell(build_config({**FIELDS, **changes}), catalog)
+    cell = make_cell(build_config({**FIELDS, **changes}), components)
     return Task(cell.key, cell.base_key, cell.identity, cell.revisions, cell.config.to_dict())
 
 
@@ -182,7 +182,7 @@ def hasty(logits, labels):
 @LOSSES.register("vandal")
 def vandal(logits, labels):
     import gc
-    from trainables.resident import ResidentData
+    from trainables.images.resident import ResidentData
     for found in gc.get_referrers(ResidentData):
         if type(found) is ResidentData:
             found.test_labels[:20] = 0
@@ -277,9 +277,11 @@ def test_a_result_says_how_it_was_computed(settings: LaunchSettings) -> None:
 def test_nothing_is_trained_in_a_process_that_cannot_be_cleaned(
     settings: LaunchSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import trainables.process
+    import trainables.training.process
 
-    monkeypatch.setattr(trainables.process, "return_to_clean_state", lambda: ("something",))
+    monkeypatch.setattr(
+        trainables.training.process, "return_to_clean_state", lambda: ("something",)
+    )
     given = task()
     assert run_cells([given], settings) == [Ended(given.key, INTERRUPTED)]
 
@@ -298,9 +300,9 @@ def test_a_hanging_cell_ends_its_process_and_is_noted(
     script = tmp_path / "hang.py"
     script.write_text(
         "import json, sys, time\n"
-        "from orchestrator.attempts import LaunchSettings, Task\n"
-        "from orchestrator.trial import run_cells\n"
-        "import trainables.train as training\n"
+        "from orchestrator.sweep.attempt import LaunchSettings, Task\n"
+        "from orchestrator.cluster.trial import run_cells\n"
+        "import trainables.training.train as training\n"
         "training.train_stack = lambda *a, **k: time.sleep(60)\n"
         "settings, task = (json.loads(text) for text in sys.argv[1:])\n"
         "run_cells([Task(**task)], LaunchSettings(**settings))\n"
@@ -321,9 +323,9 @@ def test_a_worker_that_cannot_be_cleaned_ends_before_its_cells(
     script = tmp_path / "unclean.py"
     script.write_text(
         "import json, sys\n"
-        "from orchestrator.trial import run_trial\n"
+        "from orchestrator.cluster.trial import run_trial\n"
         "from trainables import process\n"
-        "from trainables.process_state import ProcessState\n"
+        "from trainables.isolation.state import ProcessState\n"
         "process.return_to_clean_state()\n"
         "ProcessState.restore = lambda self: ('what cannot be undone',)\n"
         "settings, task = (json.loads(text) for text in sys.argv[1:])\n"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.attempts import LaunchSettings
-from orchestrator.trial import run_cells
+from orchestrator.cluster.trial import run_cells
+from orchestrator.sweep.attempt import LaunchSettings
 from storage import Store
 from tests.orchestrator.test_trial import settings, task
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.union_lines import conflict_lines, merge_lines
+from orchestrator.inspection.union_lines import conflict_lines, merge_lines
 from storage import Store
 from storage.landing import land_attempt
 from storage.merging import Merge
-from storage.record_merging import Asked, Refusal, StudyDifference
+from storage.records.merging import Asked, Refusal, StudyDifference
 from tests.storage.conftest import attempt_of
 
 HERE, THERE = Path("ours"), Path("theirs")

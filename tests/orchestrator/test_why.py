@@ -12,14 +12,14 @@ import pytest
 from typer.testing import CliRunner
 
 from orchestrator.cli import app
-from orchestrator.expectations import Expectations, sources_text
 from orchestrator.inspection.keys import KeyPrefixError, find_key
 from orchestrator.inspection.present import present
 from orchestrator.inspection.why import Sameness, Why, explain
 from orchestrator.inspection.why_lines import why_lines
-from storage.decisions import Decision, land_decisions
+from orchestrator.plan.expectations import Expectations, sources_text
+from storage.records.decisions import Decision, land_decisions
 from storage.reporting.spec import TableSpec
-from storage.standing import Known, Standing
+from storage.standing.judgement import Known, Standing
 from trainables.datasets.content import data_digests
 
 BEFORE, AFTER = "a" * 64, "b" * 64

@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 import ray
 
-from orchestrator.worker_loss import LossKind, kernel_kills, latest_failure, loss_of, memory_text
+from orchestrator.cluster.worker_loss import (
+    LossKind,
+    kernel_kills,
+    latest_failure,
+    loss_of,
+    memory_text,
+)
 
 MONITOR = (
     "Task was killed due to the node running low on memory.\n"

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
-from storage import compaction
-from storage.compaction import Compaction, compact
 from storage.landing import land_attempt
-from storage.segments import pointer_path, read_current
+from storage.segments import compaction
+from storage.segments.compaction import Compaction, compact
+from storage.segments.files import pointer_path, read_current
 from storage.store import Store
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from storage import Store
-from storage.compaction import compact
 from storage.landing import keep_conflict, land_attempt
 from storage.schema import METRICS, VIEWS
+from storage.segments.compaction import compact
 
 
 def rival(attempt, index: int = 1, *, by: float = 0.038, **changes):

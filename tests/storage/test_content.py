@@ -12,16 +12,17 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from storage import compaction, integrity
+from storage import integrity
 from storage.attempt import Attempt
-from storage.compaction import compact, mend
-from storage.content import ContentError, as_row, facts_problem, problem_of
+from storage.checking.content import ContentError, as_row, facts_problem, problem_of
 from storage.landing import attempt_table, has_result, land_attempt
 from storage.layout import failure_path, result_path
 from storage.merging import merge
 from storage.reading import stack
 from storage.schema import Outcome, attempt_schema
-from storage.segments import switch_current
+from storage.segments import compaction
+from storage.segments.compaction import compact, mend
+from storage.segments.files import switch_current
 from storage.store import Store
 from tests.storage.conftest import attempt_of, config_of, failure_of
 

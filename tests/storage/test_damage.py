@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from storage import integrity, segments
-from storage.compaction import compact, mend
+from storage import integrity
 from storage.landing import attempt_table, has_result, land_attempt
 from storage.layout import result_path
 from storage.reading import Attempts, Reader
-from storage.segments import GROUP_ROWS, read_current
+from storage.segments import files
+from storage.segments.compaction import compact, mend
+from storage.segments.files import GROUP_ROWS, read_current
 from storage.store import Store
 from tests.storage.conftest import attempt_of, failure_of
 
@@ -190,7 +191,7 @@ def test_curves_that_are_lost_are_no_conflict(root, attempt):
 
 def test_a_lost_pointer_and_a_damaged_file_lose_nothing_together(root, truth):
     flip(file_of(root, "attempts"), 1000)
-    segments.pointer_path(root).write_text("[]")
+    files.pointer_path(root).write_text("[]")
     assert served(root)["facts"] == truth["facts"]
     mend(root)
     assert served(root) == truth
@@ -198,7 +199,7 @@ def test_a_lost_pointer_and_a_damaged_file_lose_nothing_together(root, truth):
 
 def test_a_segment_of_an_older_version_keeps_its_results_without_curves(root, truth, monkeypatch):
     file_of(root, "copy").unlink()
-    monkeypatch.setattr(segments, "FOOTER_KEY", b"none")
+    monkeypatch.setattr(files, "FOOTER_KEY", b"none")
     flip(file_of(root, "curves"), 1000)
     now = served(root)
     assert now["facts"] == truth["facts"]

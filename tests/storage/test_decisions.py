@@ -10,8 +10,8 @@ import pytest
 
 from storage import Store
 from storage.attempt import Attempt
-from storage.decisions import Decision, accepted, land_decisions, redone
 from storage.landing import land_attempt
+from storage.records.decisions import Decision, accepted, land_decisions, redone
 from tests.storage.conftest import attempt_of, failure_of
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)

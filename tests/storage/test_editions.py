@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from storage.attempt import Attempt
-from storage.compaction import compact
-from storage.fingerprint import is_same_fingerprint
 from storage.landing import Landing, has_result, land_attempt
+from storage.segments.compaction import compact
+from storage.standing.fingerprint import is_same_fingerprint
 from storage.store import Store
 from tests.storage.conftest import attempt_of
 

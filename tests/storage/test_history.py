@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from storage import Store, history, integrity
+from storage import Store, integrity
 from storage.attempt import PickRecord, StudyRecord
 from storage.durable import LandingError
 from storage.landing import land_picks, land_study
 from storage.layout import MOST_VERSIONS
-from storage.records import RECORD_KEY, study_table
+from storage.records import versions
+from storage.records.tables import RECORD_KEY, study_table
 
 FAR = datetime(2999, 1, 1, tzinfo=UTC)
 
@@ -120,14 +121,14 @@ def test_picks_are_versions_too(root: Path, pick: PickRecord):
 
 
 def test_two_launches_at_once_take_two_numbers(root: Path, study: StudyRecord, monkeypatch):
-    put, others = history.put_if_absent, [replace(study, title="other")]
+    put, others = versions.put_if_absent, [replace(study, title="other")]
 
     def late(path: Path, content: bytes) -> bool:
         if others:
             land_study(root, others.pop())
         return put(path, content)
 
-    monkeypatch.setattr(history, "put_if_absent", late)
+    monkeypatch.setattr(versions, "put_if_absent", late)
     assert land_study(root, study).name == "quickstart.1.parquet"
     assert Store(root).study("quickstart", 0).title == "other"
 

@@ -9,7 +9,7 @@ import pytest
 from storage import integrity
 from storage.integrity import DamagedFileError
 from storage.landing import attempt_table, land_attempt
-from storage.records import picks_table, study_table
+from storage.records.tables import picks_table, study_table
 from storage.store import Store
 
 

@@ -14,11 +14,11 @@ import pytest
 
 from storage import Store
 from storage.attempt import Attempt, PlannedCell, StudyRecord
-from storage.compaction import compact
-from storage.known import axis_names, read_known
 from storage.landing import attempt_table, land_attempt, land_study
 from storage.schema import VIEWS
-from storage.standing import Standing, judge
+from storage.segments.compaction import compact
+from storage.standing.judgement import Standing, judge
+from storage.standing.known import axis_names, read_known
 
 FIXTURES = Path(__file__).parent / "fixtures"
 

@@ -9,11 +9,11 @@ import pytest
 
 from storage import integrity
 from storage.attempt import Attempt, PickRecord
-from storage.compaction import compact
 from storage.durable import LandingError
 from storage.landing import Landing, land_attempt, land_picks, land_study
-from storage.records import picks_table
+from storage.records.tables import picks_table
 from storage.schema import PICKS, PLANNED, SCALARS
+from storage.segments.compaction import compact
 from storage.store import Store
 
 

@@ -10,12 +10,13 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from storage import Store, compaction, integrity, merging
-from storage.compaction import compact
+from storage import Store, integrity, merging
 from storage.landing import attempt_table, land_attempt, land_picks, land_study
 from storage.merging import MANIFEST, BundleError, export, merge
-from storage.records import study_table
-from storage.segments import switch_current, write_segment
+from storage.records.tables import study_table
+from storage.segments import compaction
+from storage.segments.compaction import compact
+from storage.segments.files import switch_current, write_segment
 from tests.storage.conftest import START
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from storage.compaction import compact
-from storage.segments import pointer_path
+from storage.segments.compaction import compact
+from storage.segments.files import pointer_path
 from storage.store import Store
 
 KINDS: dict[str, Callable[[Path], None]] = {

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from storage.compaction import compact
 from storage.durable import LandingError
 from storage.merging import export, merge
 from storage.probe import check_folder, check_location, check_store, is_visible
+from storage.segments.compaction import compact
 from storage.store import Store
 
 

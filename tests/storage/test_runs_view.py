@@ -13,8 +13,8 @@ import pytest
 
 from storage import Store
 from storage.attempt import Attempt, PlannedCell, StudyRecord
-from storage.decisions import Decision, land_decisions
 from storage.landing import land_attempt, land_study
+from storage.records.decisions import Decision, land_decisions
 from storage.schema import SETTINGS
 
 CONFIG = {

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from storage.attempt import PlannedCell
-from storage.standing import (
+from storage.standing.judgement import (
     Failures,
     Known,
     Moved,

@@ -12,10 +12,10 @@ import pyarrow as pa
 import pytest
 
 from storage import integrity
-from storage.compaction import compact
 from storage.landing import attempt_table, land_attempt, land_picks, land_study
 from storage.schema import SCALARS, VERSION_KEY, VIEWS, attempt_schema
-from storage.standing import Failures
+from storage.segments.compaction import compact
+from storage.standing.judgement import Failures
 from storage.store import Store
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from storage import Store
-from storage.compaction import compact
 from storage.schema import SCHEMA_VERSION
+from storage.segments.compaction import compact
 
 FIXTURES = sorted((Path(__file__).parent / "fixtures").glob("version_*"))
 

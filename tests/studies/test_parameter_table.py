@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from orchestrator.opened import open_study
+from orchestrator.plan.open import open_study
 from trainables.config import Choice
 from trainables.losses import LOSSES
 

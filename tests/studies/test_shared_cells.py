@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.opened import open_study
-from orchestrator.phases import Pick
-from orchestrator.source import StudyError
+from orchestrator.plan.open import open_study
+from orchestrator.study.pick import Pick
+from orchestrator.study.text import StudyError
 from trainables.config import Choice, TrainingConfig
 
 STUDIES = Path(__file__).parents[2] / "studies"

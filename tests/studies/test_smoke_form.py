@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from orchestrator.opened import open_study
+from orchestrator.plan.open import open_study
 from trainables.datasets import dataset_info
 from trainables.noise import NOISES, NoiseContext
 from trainables.registry import ParameterError
-from trainables.train import train
+from trainables.training.train import train
 
 STUDIES = Path(__file__).parents[2] / "studies"
 

@@ -13,17 +13,17 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.cell import StudyCell
-from orchestrator.expectations import Expectations
-from orchestrator.opened import OpenedStudy, open_study
-from orchestrator.provenance import CodeVersion
-from orchestrator.recording import study_record
+from orchestrator.plan.expectations import Expectations
+from orchestrator.plan.open import OpenedStudy, open_study
+from orchestrator.plan.provenance import CodeVersion
+from orchestrator.plan.records import study_record
+from orchestrator.study.cell import StudyCell
 from storage.landing import land_study
 from storage.reporting.report import Report, build_report
-from storage.standing import Known
+from storage.standing.judgement import Known
 from storage.store import Store
 from trainables.config import TrainingConfig
-from trainables.train import train
+from trainables.training.train import train
 
 STUDIES = Path(__file__).parents[2] / "studies"
 FILES = [path for path in sorted(STUDIES.rglob("*.yaml")) if path.parent.name != "protocols"]

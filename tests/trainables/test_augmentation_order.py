@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from trainables.augment import HorizontalFlip, PaddedCrop, RandomCrop, centred
-from trainables.catalog import build_config
-from trainables.train import train
+from trainables.components import build_config
+from trainables.training.train import train
 
 
 def test_both_orders_give_the_same_images_with_the_same_probabilities() -> None:

@@ -6,9 +6,15 @@ import math
 
 import pytest
 
-from trainables.calibration import FACTORS, calibrate, calibrate_together, initial_error, peak
 from trainables.config import Choice
 from trainables.registry import ComponentError
+from trainables.theory.calibration import (
+    FACTORS,
+    calibrate,
+    calibrate_together,
+    initial_error,
+    peak,
+)
 
 AGCE = Choice.of("agce", a=1.8, q=3.0)
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from trainables.calibration import calibrate, settle
-from trainables.catalog import build_config
+from trainables.components import build_config
 from trainables.config import Choice
 from trainables.registry import ComponentError
+from trainables.theory.calibration import calibrate, settle
 
 PUBLISHED_100 = {"alpha": 10.0, "beta": 0.1, "a": 1.8, "q": 3.0}
 

@@ -18,14 +18,14 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-import trainables.run
+import trainables.training.loop
 from tests.trainables.curves import curve
-from trainables.capture import Work
-from trainables.catalog import build_config
+from trainables.components import build_config
 from trainables.config import Choice, TrainingConfig
-from trainables.host_reads import HostReads, host_read
 from trainables.losses import LOSSES
-from trainables.train import TrainingInterrupted, train, train_stack
+from trainables.theory.host_reads import HostReads, host_read
+from trainables.training.cuda_graph import Work
+from trainables.training.train import TrainingInterrupted, train, train_stack
 
 TINY: dict[str, object] = {
     "dataset": {"name": "synthetic", "like": "fashion-mnist", "images": 100},
@@ -82,7 +82,7 @@ class Tapes:
 @pytest.fixture
 def tapes(monkeypatch: pytest.MonkeyPatch) -> Tapes:
     tapes = Tapes()
-    monkeypatch.setattr(trainables.run, "recorder_for", lambda _device: tapes)
+    monkeypatch.setattr(trainables.training.loop, "recorder_for", lambda _device: tapes)
     return tapes
 
 
@@ -96,7 +96,7 @@ def both(
     """Curves with recorded steps, and without."""
     recorded = curves(configs, device)
     with monkeypatch.context() as without:
-        without.setattr(trainables.run, "recorder_for", lambda _device: None)
+        without.setattr(trainables.training.loop, "recorder_for", lambda _device: None)
         return recorded, curves(configs, device)
 
 
@@ -208,7 +208,7 @@ def test_too_little_memory_is_no_reason_to_go_on(monkeypatch: pytest.MonkeyPatch
     def record(work: Work) -> Work:
         raise torch.OutOfMemoryError("out of memory")
 
-    monkeypatch.setattr(trainables.run, "recorder_for", lambda _device: record)
+    monkeypatch.setattr(trainables.training.loop, "recorder_for", lambda _device: record)
     with pytest.raises(torch.OutOfMemoryError):
         train(build_config(TINY), device="cpu")
 

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from trainables.config import Choice
-from trainables.early_learning import (
+from trainables.losses import LOSSES, build_loss
+from trainables.theory.early_learning import (
     depends_on_labelled_alone,
     labelled_error,
     logit_bias,
@@ -17,8 +18,7 @@ from trainables.early_learning import (
     root,
     weighting_variance,
 )
-from trainables.losses import LOSSES, build_loss
-from trainables.rivals import rival_law
+from trainables.theory.rivals import rival_law
 
 EPSILON = {
     0.1473: {10: 0.50, 14: 0.90, 50: 2.29, 100: 3.01, 200: 3.71, 1000: 5.33},

@@ -15,19 +15,19 @@ import torch
 from torch import Tensor, nn
 
 from tests.trainables.curves import curve
-from trainables import run as run_module
 from trainables.architectures import ARCHITECTURES
-from trainables.attestation import ContradictionError
 from trainables.augment import AUGMENTATIONS
-from trainables.catalog import build_config
+from trainables.components import build_config
 from trainables.config import Choice, TrainingConfig, TrainingResult
-from trainables.isolation import GlobalStateError
+from trainables.images.resident import resident_data
+from trainables.isolation.attestation import ContradictionError
+from trainables.isolation.isolation import GlobalStateError
+from trainables.isolation.state import ProcessState
 from trainables.losses import LOSSES
 from trainables.noise import NOISES
-from trainables.process_state import ProcessState
 from trainables.registry import Registry
-from trainables.resident import resident_data
-from trainables.train import TrainingInterrupted, train, train_stack
+from trainables.training import loop as run_module
+from trainables.training.train import TrainingInterrupted, train, train_stack
 
 TINY = {
     "dataset": {"name": "synthetic", "like": "mnist", "images": 60},
@@ -216,7 +216,7 @@ SETTINGS = {
     "torch.nn.functional.relu": lambda: setattr(nn.functional, "relu", lambda x: x),
     "torch.Tensor.backward": lambda: setattr(torch.Tensor, "backward", lambda x: x),
     "numpy.argmax": lambda: setattr(np, "argmax", lambda x: x),
-    "trainables.run.evaluate": lambda: setattr(run_module, "evaluate", lambda *_: []),
+    "trainables.training.loop.evaluate": lambda: setattr(run_module, "evaluate", lambda *_: []),
 }
 
 
@@ -337,7 +337,7 @@ def test_dropout_is_the_same_whatever_ran_before(offer, tmp_path: Path, monkeypa
     assert curve(run(architecture=name)) == curve(first)
     after = torch.get_rng_state(), np.random.get_state()[1].sum(), random.getstate()
     assert torch.equal(before[0], after[0]) and before[1:] == after[1:]
-    monkeypatch.setattr("trainables.train.LOOK_SECONDS", 0.0)
+    monkeypatch.setattr("trainables.training.train.LOOK_SECONDS", 0.0)
     looks = iter([False, True])
     path = tmp_path / "state.pt"
     with pytest.raises(TrainingInterrupted):
@@ -423,9 +423,9 @@ def test_an_import_that_patches_a_component_not_used_before_is_refused(tmp_path:
     )
     code = (
         "from dataclasses import replace\n"
-        "from trainables.catalog import build_config\n"
+        "from trainables.components import build_config\n"
         "from trainables.config import Choice\n"
-        "from trainables.train import train\n"
+        "from trainables.training.train import train\n"
         f"given = replace(build_config({TINY!r}), loss=Choice('patching'))\n"
         "try: train(given, device='cpu')\n"
         "except Exception as error: print(error)\n"

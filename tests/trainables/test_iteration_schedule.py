@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 import torch
 
-import trainables.run
+import trainables.training.loop
 from tests.trainables.curves import curve
 from tests.trainables.test_capture import Tapes
-from trainables.catalog import build_config
+from trainables.components import build_config
 from trainables.config import TrainingConfig
 from trainables.schedules import SCHEDULES
 from trainables.schedules.drops import IterationStep
-from trainables.train import TrainingInterrupted, train, train_stack
-from trainables.updates import LoneUpdates
+from trainables.training.optimizer_step import LoneUpdates
+from trainables.training.train import TrainingInterrupted, train, train_stack
 
 STEPS_AN_EPOCH = 7
 """200 images in batches of 32, the last one smaller."""
@@ -72,7 +72,7 @@ def test_milestones_at_the_ends_of_epochs_are_those_of_step() -> None:
 def test_resuming_within_an_epoch_changes_no_bit(
     stop_at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("trainables.train.LOOK_SECONDS", 0.0)
+    monkeypatch.setattr("trainables.training.train.LOOK_SECONDS", 0.0)
     path, looks = tmp_path / "run.pt", iter(range(1, 100))
     with pytest.raises(TrainingInterrupted):
         train(
@@ -88,7 +88,7 @@ def test_resuming_within_an_epoch_changes_no_bit(
 def test_a_recorded_step_reads_the_rate_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     plain = curve(train(config(), device="cpu"))
     tapes = Tapes()
-    monkeypatch.setattr(trainables.run, "recorder_for", lambda _device: tapes)
+    monkeypatch.setattr(trainables.training.loop, "recorder_for", lambda _device: tapes)
     assert curve(train(config(), device="cpu")) == plain
     assert tapes.played
 
@@ -112,5 +112,5 @@ def test_nothing_moves_after_the_stop() -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_on_a_gpu_each_step_has_its_rate(monkeypatch: pytest.MonkeyPatch) -> None:
     recorded = curve(train(config(), device="cuda"))
-    monkeypatch.setattr(trainables.run, "recorder_for", lambda _device: None)
+    monkeypatch.setattr(trainables.training.loop, "recorder_for", lambda _device: None)
     assert recorded == curve(train(config(), device="cuda"))

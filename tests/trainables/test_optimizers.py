@@ -8,17 +8,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-import trainables.run
+import trainables.training.loop
 from tests.trainables.curves import curve
 from tests.trainables.test_capture import Tapes
-from trainables.catalog import build_config
+from trainables.components import build_config
 from trainables.config import Choice, TrainingConfig
-from trainables.gradients import Shaping
 from trainables.optimizers import OPTIMIZERS
 from trainables.registry import ParameterError
-from trainables.stacking import stack_group
-from trainables.train import TrainingInterrupted, train, train_stack
-from trainables.updates import LoneUpdates, StackedUpdates
+from trainables.training.gradients import Shaping
+from trainables.training.optimizer_step import LoneUpdates, StackedUpdates
+from trainables.training.stackable import stack_group
+from trainables.training.train import TrainingInterrupted, train, train_stack
 
 RULES = {
     "l1": {"optimizer": {"name": "sgd", "l1": 1e-3}},
@@ -157,7 +157,7 @@ def test_exempt_vectors_of_a_stack_do_not_decay() -> None:
 def test_resuming_within_an_epoch_changes_no_bit(
     rule: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("trainables.train.LOOK_SECONDS", 0.0)
+    monkeypatch.setattr("trainables.training.train.LOOK_SECONDS", 0.0)
     given, path, looks = config(**RULES[rule]), tmp_path / "run.pt", iter(range(1, 100))
     with pytest.raises(TrainingInterrupted):
         train(given, device="cpu", checkpoint_path=path, should_stop=lambda: next(looks) == 6)
@@ -169,7 +169,7 @@ def test_resuming_within_an_epoch_changes_no_bit(
 def test_a_recorded_step_changes_no_bit(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
     given, tapes = config(**RULES[rule]), Tapes()
     plain = curve(train(given, device="cpu"))
-    monkeypatch.setattr(trainables.run, "recorder_for", lambda _device: tapes)
+    monkeypatch.setattr(trainables.training.loop, "recorder_for", lambda _device: tapes)
     assert curve(train(given, device="cpu")) == plain
     assert tapes.played
 

@@ -8,7 +8,7 @@ import pytest
 
 CODE = """
 import resource, torch
-from trainables.process import set_up_process
+from trainables.training.process import set_up_process
 
 def faults_of_a_step():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -14,7 +14,7 @@ import pytest
 
 from trainables import registry as registry_module
 from trainables.architectures import ARCHITECTURES
-from trainables.catalog import build_config
+from trainables.components import build_config
 from trainables.config import Choice
 from trainables.datasets import DATASETS
 from trainables.losses import LOSSES
@@ -29,7 +29,7 @@ from trainables.registry import (
     UnknownComponentError,
 )
 from trainables.schedules import SCHEDULES
-from trainables.train import train
+from trainables.training.train import train
 
 
 @pytest.fixture

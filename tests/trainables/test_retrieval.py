@@ -7,7 +7,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainables.retrieval import Retrieval, Tracklets, evaluate_retrieval, tracklet_features
+from trainables.training.retrieval import (
+    Retrieval,
+    Tracklets,
+    evaluate_retrieval,
+    tracklet_features,
+)
 
 
 def walk(queries: Tracklets, gallery: Tracklets) -> tuple[list[bool], list[float], int]:

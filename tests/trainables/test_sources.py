@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from trainables import catalog
-from trainables.catalog import build_config
+from trainables import components
+from trainables.components import build_config
 from trainables.sources import PROJECT, built_in_source, code_sha256
 
 Digest = Callable[..., str | None]
@@ -203,16 +203,16 @@ CONFIG = {
         ("trainables.losses.softmax", "engine"),
         ("trainables.noise.stratify", "engine"),
         ("trainables.datasets.content", "engine"),
-        ("trainables.train", "engine"),
+        ("trainables.training.train", "engine"),
         ("trainables", "engine"),
         ("trainables.losses.gce", None),
-        ("orchestrator.trial", None),
+        ("orchestrator.cluster.trial", None),
     ],
 )
 def test_an_edited_module_is_edited_code_of_what_it_belongs_to(
     module: str, field: str | None
 ) -> None:
-    found = catalog.sources(build_config(CONFIG), frozenset({module}))
+    found = components.sources(build_config(CONFIG), frozenset({module}))
     edited = {name for name, source in found.items() if source.origin == "edited"}
     assert edited == ({field} if field else set())
     assert all(source.sha256 for source in found.values())
@@ -220,4 +220,7 @@ def test_an_edited_module_is_edited_code_of_what_it_belongs_to(
 
 def test_revisions_and_sources_name_the_same_fields() -> None:
     config = build_config(CONFIG)
-    assert catalog.sources(config, frozenset()).keys() == {*catalog.revisions(config), "engine"}
+    assert components.sources(config, frozenset()).keys() == {
+        *components.revisions(config),
+        "engine",
+    }

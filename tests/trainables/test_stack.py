@@ -13,13 +13,13 @@ from torch import Tensor, nn
 from tests.trainables.curves import curve
 from trainables.architectures import ARCHITECTURES
 from trainables.architectures.mlp import MLP
-from trainables.catalog import build_config
+from trainables.components import build_config
 from trainables.config import Choice, EpochRecord, TrainingConfig, TrainingResult
 from trainables.losses import LOSSES as REGISTRY
-from trainables.networks import StackedLinear
 from trainables.registry import Component, ParameterError
-from trainables.stacking import StackError, stack_group
-from trainables.train import TrainingInterrupted, train, train_stack
+from trainables.training.stackable import StackError, stack_group
+from trainables.training.stacked import StackedLinear
+from trainables.training.train import TrainingInterrupted, train, train_stack
 
 TINY = {
     "dataset": {"name": "synthetic", "like": "fashion-mnist", "images": 200},
@@ -149,7 +149,7 @@ def test_members_go_on_alone_and_lone_runs_in_a_stack(tmp_path: Path) -> None:
 def test_a_run_stopped_within_an_epoch_goes_on_in_a_stack(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("trainables.train.LOOK_SECONDS", 0.0)
+    monkeypatch.setattr("trainables.training.train.LOOK_SECONDS", 0.0)
     configs = [config(seed=seed) for seed in range(3)]
     paths = [tmp_path / f"{seed}.pt" for seed in range(3)]
     looks = iter([False] * 9 + [True])  # of seven steps an epoch

@@ -12,11 +12,11 @@ import pytest
 import torch
 
 from tests.trainables.curves import curve
-from trainables import checkpoint
-from trainables.catalog import build_config
+from trainables.components import build_config
 from trainables.config import EpochRecord, TrainingConfig, TrainingResult
 from trainables.registry import ParameterError
-from trainables.train import TrainingInterrupted, train
+from trainables.training import checkpoint
+from trainables.training.train import TrainingInterrupted, train
 
 TINY = {
     "dataset": {"name": "synthetic", "like": "fashion-mnist", "images": 200},
@@ -124,7 +124,7 @@ class StopAt:
 def test_resuming_within_an_epoch_changes_no_bit(
     network: str, stop_at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("trainables.train.LOOK_SECONDS", 0.0)
+    monkeypatch.setattr("trainables.training.train.LOOK_SECONDS", 0.0)
     given = config(batch_size=16, **NETWORKS[network])
     path = tmp_path / "cell.pt"
     with pytest.raises(TrainingInterrupted):
@@ -139,7 +139,7 @@ def test_resuming_within_an_epoch_changes_no_bit(
 def test_the_time_before_a_stop_within_an_epoch_counts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("trainables.train.LOOK_SECONDS", 0.0)
+    monkeypatch.setattr("trainables.training.train.LOOK_SECONDS", 0.0)
     path = tmp_path / "cell.pt"
     with pytest.raises(TrainingInterrupted):
         run(config(), checkpoint_path=path, should_stop=StopAt(3))

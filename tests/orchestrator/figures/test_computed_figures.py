@@ -17,10 +17,10 @@ from orchestrator.cli import app
 from orchestrator.figures import staats2025_fig5, staats2025_fig6
 from orchestrator.figures.published import compared_losses, study_loss
 from orchestrator.figures.registry import FIGURES, FigureError, Inputs, build_figure
-from orchestrator.result_figures import RESULT_FIGURES
+from orchestrator.figures.result_figures import RESULT_FIGURES
 from storage.reporting.figures.picture import Line, Panel, Picture
-from trainables.calibration import calibrate, initial_error
 from trainables.config import Choice
+from trainables.theory.calibration import calibrate, initial_error
 
 INPUTS = Inputs(Path("nowhere"), use_synthetic=True)
 

@@ -16,7 +16,7 @@ from storage.reporting.conditions import QUERY
 from storage.reporting.page import build_page
 from storage.reporting.report import build_report
 from storage.reporting.spec import FigureSpec, TableSpec
-from storage.standing import Failures, Known, Result
+from storage.standing.judgement import Failures, Known, Result
 
 HOSTILE = "</script><script>document.title='owned'</script><img src=x onerror=alert(1)>"
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -16,7 +16,7 @@ from trainables.architectures import ARCHITECTURES
 from trainables.architectures.initialization import kaiming_normal
 from trainables.architectures.residual import ZeroPadShortcut
 from trainables.architectures.transformer import Block
-from trainables.catalog import build_config
+from trainables.components import build_config
 from trainables.config import Choice
 from trainables.registry import ParameterError
 

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from tests.trainables.datasets.layouts import write_class_folders, write_clothing1m
-from trainables import resident
-from trainables.catalog import build_config
+from trainables.components import build_config
 from trainables.config import Choice
 from trainables.datasets import DatasetError, dataset_info, load_dataset
 from trainables.datasets.image_files import decode
 from trainables.datasets.packing import pack
+from trainables.images import resident
 from trainables.registry import ParameterError
-from trainables.train import train
+from trainables.training.train import train
 
 FACTS: dict[str, object] = {"name": "folder", "path": "mine", "num_classes": 3, "size": 32}
 FOLDER = Choice.of("folder", {"path": "mine", "num_classes": 3, "size": 32})

@@ -10,11 +10,11 @@ import torch
 from scipy.io import savemat
 
 from tests.trainables.datasets.layouts import write_mars
-from trainables import resident
-from trainables.catalog import build_config
+from trainables.components import build_config
 from trainables.config import Choice, TrainingResult
 from trainables.datasets import DatasetError, load_dataset
-from trainables.train import train
+from trainables.images import resident
+from trainables.training.train import train
 
 MARS = Choice.of("mars", {"identities": 3})
 
@@ -80,7 +80,7 @@ def test_a_diverged_run_has_no_figures(folder: Path) -> None:
 
 
 def test_features_are_what_the_last_layer_gets(folder: Path, monkeypatch) -> None:
-    from trainables import tracklets
+    from trainables.training import tracklets
 
     seen = {}
     original = tracklets.evaluate_retrieval

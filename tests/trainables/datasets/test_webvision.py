@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tests.trainables.datasets.layouts import write_webvision
-from trainables import resident
-from trainables.catalog import build_config
+from trainables.components import build_config
 from trainables.config import Choice
 from trainables.datasets import DatasetError, image_files, load_dataset, packing
 from trainables.datasets.file_list import read_file_list
 from trainables.datasets.image_files import BLANK, ImageFiles, decode
 from trainables.datasets.packing import pack
-from trainables.image_source import AHEAD, ResidentImages, StreamedImages
-from trainables.train import train
+from trainables.images import resident
+from trainables.images.source import AHEAD, ResidentImages, StreamedImages
+from trainables.training.train import train
 
 WEBVISION = Choice("webvision")
 LISTED = [(0, 1, 60)[index % 3] for index in range(24)]

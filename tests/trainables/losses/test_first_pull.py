@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import torch
 
-from trainables.calibration import initial_error
 from trainables.config import Choice
-from trainables.early_learning import labelled_error
 from trainables.losses import LOSSES, build_loss
+from trainables.theory.calibration import initial_error
+from trainables.theory.early_learning import labelled_error
 
 BUILT_IN = LOSSES.names()
 """Taken before any test registers a loss of its own."""

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from orchestrator.theory import published_lines
-from trainables.catalog import build_config
+from orchestrator.cli.theory_text import published_lines
+from trainables.components import build_config
 from trainables.config import Choice
 from trainables.losses import LOSSES, build_loss
 from trainables.losses.published import published_of, with_published, written_out

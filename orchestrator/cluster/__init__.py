@@ -1,0 +1,1 @@
+"""The process in which Ray lives: cells as Tune trials. The only room where Ray is met."""

@@ -1,0 +1,1 @@
+"""What keeps a launch from losing work: the lease, drains, full disks, hanging workers."""

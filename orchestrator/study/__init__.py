@@ -1,0 +1,1 @@
+"""Study text → cells: pure, without Ray, torch or DuckDB."""

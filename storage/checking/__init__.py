@@ -1,0 +1,1 @@
+"""Which rows contradict themselves, whoever wrote them."""

@@ -1,0 +1,1 @@
+"""Studies, picks, decisions and conflicts: what a store keeps beside results."""

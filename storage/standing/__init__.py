@@ -1,0 +1,1 @@
+"""Where a planned cell stands: what a store knows beside what is wanted."""

@@ -1,0 +1,1 @@
+"""A run leaves its process and its data as it found them, or has no result."""

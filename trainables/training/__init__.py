@@ -1,0 +1,1 @@
+"""Configurations in, curves out: the loop, its step, its stacks and checkpoints."""
