@@ -13,7 +13,7 @@ from storage.merging import merge
 from storage.segments.compaction import compact
 from tests.storage.conftest import attempt_of, failure_of
 
-QUICKSTART = str(Path(__file__).parents[2] / "studies" / "quickstart.yaml")
+QUICKSTART = str(Path(__file__).parents[3] / "studies" / "quickstart.yaml")
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from orchestrator.inspection.replay import (
 from storage import Store
 from storage.records.decisions import Decision, land_decisions
 from tests.orchestrator.bench import STUDY, Bench, needs_editions
-from tests.orchestrator.test_expectations import EDITED, LOSS, MINE
+from tests.orchestrator.plan.test_expectations import EDITED, LOSS, MINE
 from trainables.registry import ComponentError
 
 TWO_EPOCHS = MINE.replace("epochs: 1", "epochs: 2").replace("seeds: 2", "seeds: 1")

@@ -15,7 +15,7 @@ from orchestrator.guard.drain import Drain
 from orchestrator.progress import Progress
 from orchestrator.study.resources import Resources
 from orchestrator.sweep.attempt import LaunchSettings
-from tests.orchestrator.test_trial import settings, task
+from tests.orchestrator.cluster.test_trial import settings, task
 
 __all__ = ["settings"]
 

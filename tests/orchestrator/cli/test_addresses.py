@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from orchestrator.cli import app
 
-STUDY = str(Path(__file__).parents[2] / "studies" / "quickstart.yaml")
+STUDY = str(Path(__file__).parents[3] / "studies" / "quickstart.yaml")
 
 
 @pytest.mark.parametrize("address", ["s3://bucket/x", "file:///tmp/x", "gs://bucket/x.yaml"])

@@ -15,7 +15,7 @@ from storage import Store
 from storage.reporting.spec import FigureSpec
 from tests.orchestrator.conftest import Shelf
 
-STUDIES = Path(__file__).parents[2] / "studies"
+STUDIES = Path(__file__).parents[3] / "studies"
 
 
 @pytest.mark.parametrize("name", RESULT_FIGURES)

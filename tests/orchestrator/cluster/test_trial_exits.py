@@ -9,7 +9,7 @@ import pytest
 from orchestrator.cluster.trial import run_cells
 from orchestrator.sweep.attempt import LaunchSettings
 from storage import Store
-from tests.orchestrator.test_trial import settings, task
+from tests.orchestrator.cluster.test_trial import settings, task
 
 __all__ = ["settings"]
 

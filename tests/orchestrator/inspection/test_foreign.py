@@ -18,7 +18,7 @@ from tests.storage.conftest import attempt_of
 from trainables import components
 from trainables.components import build_config
 
-FIXTURES = sorted((Path(__file__).parents[1] / "storage" / "fixtures").glob("version_*"))
+FIXTURES = sorted((Path(__file__).parents[2] / "storage" / "fixtures").glob("version_*"))
 CELL = make_cell(
     build_config(
         {

@@ -16,7 +16,7 @@ from tests.orchestrator.bench import STUDY, Bench
 # The shipped images are mapped from a file and read only.
 pytestmark = pytest.mark.filterwarnings("ignore:The given NumPy array is not writable")
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 TEMPTING = """
 losses: {CE: ce, MAE: mae, "MAE*": {name: mae, logit_bias: 0.5}, genCE: gce}
 seeds: 2

@@ -90,7 +90,7 @@ def test_a_launch_makes_them_anew_as_often_as_is_asked(bench: Bench) -> None:
 
 @needs_editions
 def test_an_edition_that_is_not_the_newest_can_be_redone(bench: Bench) -> None:
-    from tests.orchestrator.test_expectations import EDITED, LOSS, MINE
+    from tests.orchestrator.plan.test_expectations import EDITED, LOSS, MINE
 
     study = bench.write(MINE.replace("seeds: 2", "seeds: 1"))
     for code in (LOSS, EDITED):

@@ -94,7 +94,7 @@ def test_what_is_said(found: Audit, num_results: int, lines: list[str]) -> None:
 def test_a_result_replays_in_a_clean_process(bench: Bench) -> None:
     plan = bench.launch(bench.write(STUDY + "  loss: ce\nseeds: 1\n"))
     shown: list[str] = []
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     keys = list(plan.answers)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(root))

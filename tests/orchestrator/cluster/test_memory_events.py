@@ -18,8 +18,8 @@ from orchestrator.progress import Progress
 from orchestrator.sweep.attempt import LaunchSettings
 from orchestrator.sweep.errors import ExecutorError
 from storage import Store
-from tests.orchestrator.test_trial import settings, task
-from tests.orchestrator.test_worker_loss import NEWER, SUDDEN
+from tests.orchestrator.cluster.test_trial import settings, task
+from tests.orchestrator.cluster.test_worker_loss import NEWER, SUDDEN
 
 __all__ = ["settings"]
 
