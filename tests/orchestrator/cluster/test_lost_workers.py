@@ -53,7 +53,9 @@ def a_task() -> Task:
 
 def lost(task: Task, error: Exception) -> SimpleNamespace:
     """The trial of a task as Tune shows it when it gives it up."""
-    return SimpleNamespace(trial_id=trial_id((task,)), get_pickled_error=lambda: error)
+    return SimpleNamespace(
+        trial_id=trial_id((task,)), get_pickled_error=lambda: error, error_file=None
+    )
 
 
 def test_a_worker_that_ended_too_often_is_a_failure_of_its_cells(settings: LaunchSettings) -> None:
