@@ -57,7 +57,7 @@ def test_a_different_result_is_refused_and_named(root, attempt, compacted):
 
 
 def test_missing_values_are_equal(root, attempt):
-    curves = {**attempt(0).curves, "train_loss": (1.0, None, None)}
+    curves = {**attempt(0).curves, "memorization": (0.5, None, None)}
     land_attempt(root, attempt(0, curves=curves))
     assert land_attempt(root, attempt(0, curves=curves)).conflicts == ()
 

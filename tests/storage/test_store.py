@@ -156,14 +156,14 @@ def test_a_read_only_store_moves_nothing(filled, attempt):
 
 def test_a_file_that_cannot_be_opened_now_is_reported_and_stays(filled, attempt, monkeypatch):
     path = filled / "attempts" / f"{attempt(0).key}.parquet"
-    read_bytes = Path.read_bytes
+    read_bytes = integrity.read_bytes
 
-    def fail(self: Path) -> bytes:
-        if self == path:
+    def fail(asked: Path) -> bytes:
+        if asked == path:
             raise OSError(5, "Input/output error")
-        return read_bytes(self)
+        return read_bytes(asked)
 
-    monkeypatch.setattr(Path, "read_bytes", fail)
+    monkeypatch.setattr(integrity, "read_bytes", fail)
     (damage,) = Store(filled).damaged
     assert (damage.reason, damage.moved_to) == ("it cannot be read: Input/output error", None)
     assert path.exists()

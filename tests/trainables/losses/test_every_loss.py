@@ -76,7 +76,7 @@ def away_from_edges(name: str, parameters: Mapping[str, Any], logits: Tensor, la
     if name in ("eps_ce", "eps_ce_mae", "bootstrap_hard"):
         first, second = logits.topk(2).values
         floor = (1 + parameters.get("m", 0)) * parameters.get("floor", 0)
-        return bool(first > second) and abs(float(p[label]) / (floor or 1e300) - 1) > 1e-3
+        return bool(first > second + 1e-9) and abs(float(p[label]) / (floor or 1e300) - 1) > 1e-3
     if name in ("logit_clip", "sr"):
         return (
             float(logits.norm()) > 1e-3 and abs(float(logits.norm()) - longest(parameters)) > 1e-3
