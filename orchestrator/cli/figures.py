@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.cli.app import BAD_INPUT, app
-from orchestrator.cli.options import RESULTS, DataRoot, StoreRoot, checked_store
+from orchestrator.cli.options import RESULTS, DataRoot, StoreRoot, checked_store, no_address
 from orchestrator.cli.output import one_line_errors, show
 
 if TYPE_CHECKING:
@@ -29,10 +29,14 @@ def figure(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="File to write: .html, .png, .svg, .pdf, or .csv for its numbers."),
+        typer.Option(
+            help="File to write: .html, .png, .svg, .pdf, or .csv for its numbers.",
+            callback=no_address,
+        ),
     ] = None,
     every: Annotated[
-        Path | None, typer.Option("--all", help="Folder to write every figure to.")
+        Path | None,
+        typer.Option("--all", help="Folder to write every figure to.", callback=no_address),
     ] = None,
     column: Annotated[
         bool, typer.Option("--column", help="Images as wide as one column of a paper, 3.3 inches.")

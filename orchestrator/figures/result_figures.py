@@ -21,6 +21,8 @@ RESULT_FIGURES = {
     "imae-fig8": "imae_temperature",
     "gce-learning": "gce",
     "gce-truncated": "gce",
+    "gce-q": "gce_poster",
+    "gce-long": "gce_poster",
 }
 """Name of a source's figure → the study of this project whose results it shows."""
 
