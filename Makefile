@@ -14,7 +14,7 @@ test:  ## as CI runs it
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy
 	lint-imports
-	$(PYTHON) -m pytest -q
+	$(PYTHON) -m pytest -q -n 2 --dist loadfile --durations=25
 
 extensive:  ## what CI leaves out for its time
 	$(PYTHON) -m pytest -q -m extensive
