@@ -6,6 +6,7 @@ stands, as far as that is cheap: no data set is decoded.
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,7 +17,7 @@ from orchestrator.plan.provenance import code_version
 from orchestrator.study.model import SMOKE_SUFFIX
 from orchestrator.study.text import StudyError
 from storage.attempt import PlannedCell, StudyRecord
-from storage.standing.judgement import changed_sources
+from storage.standing.judgement import changed_sources, config_differences
 from storage.store import Store
 
 DATA = ("train_data_sha256", "test_data_sha256")
@@ -76,7 +77,7 @@ def _changed_cells(
     if here.keys() != there.keys():
         return "its defaults or its picks give other cells"
     pairs = [(cell, here[place]) for place, cell in there.items() if cell.key is not None]
-    if any(then.config != now.config for then, now in pairs):
+    if any(_is_other_config(then, now) for then, now in pairs):
         return "a default has changed"
     changed = {one for then, now in pairs for one in _changed_code(then, now)}
     if changed:
@@ -86,6 +87,13 @@ def _changed_cells(
         return "the data have changed"
     is_known = all(None not in pair for pair in digests) and all(c.sources for c, _ in pairs)
     return "" if is_known else None
+
+
+def _is_other_config(then: PlannedCell, now: PlannedCell) -> bool:
+    """Whether a value differs. A parameter that is newer than the launch is no changed default."""
+    if then.config is None or now.config is None or then.config == now.config:
+        return False
+    return any(config_differences(json.loads(then.config), json.loads(now.config)))
 
 
 def _changed_code(then: PlannedCell, now: PlannedCell) -> Iterator[str]:
