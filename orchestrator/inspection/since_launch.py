@@ -19,6 +19,10 @@ from orchestrator.study.text import StudyError
 from storage.attempt import PlannedCell, StudyRecord
 from storage.standing.judgement import changed_sources, config_differences
 from storage.store import Store
+from trainables.datasets import default_data_root
+
+RESULTS = Path("results")
+"""The store that a command without `--store` reads."""
 
 DATA = ("train_data_sha256", "test_data_sha256")
 
@@ -36,8 +40,9 @@ def since_launch(record: StudyRecord, store: Store, data_root: Path) -> Iterator
         yield f"{judged}; its file {path} is not here"
         return
     is_smoke = record.name.endswith(SMOKE_SUFFIX)
-    command = shlex.join(["orchestrator", "report", str(path), *record.overrides])
-    command += " --smoke" * is_smoke
+    smoke = ["--smoke"] if is_smoke else []
+    given = [str(path), *record.overrides, *smoke, *_at(store, data_root)]
+    command = shlex.join(["orchestrator", "report", *given])
     try:
         found = _changed(record, store, data_root, is_smoke=is_smoke)
     except StudyError as error:
@@ -47,6 +52,14 @@ def since_launch(record: StudyRecord, store: Store, data_root: Path) -> Iterator
         yield f"{judged}; `{command}` judges the file as it stands"
     elif found:
         yield f"{judged}; since then {found}: `{command}` judges the file as it stands"
+
+
+def _at(store: Store, data_root: Path) -> Iterator[str]:
+    """Options without which the command would look elsewhere."""
+    if store.root != RESULTS:
+        yield from ("--store", str(store.root))
+    if data_root != default_data_root():
+        yield from ("--data-root", str(data_root))
 
 
 def _changed(record: StudyRecord, store: Store, data_root: Path, *, is_smoke: bool) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,9 @@ def test_an_edited_file_is_told_with_the_command_that_reads_it(bench: Bench) -> 
     bench.launch(path, "cell.epochs=2")
     bench.write(GRID.replace("seeds: 1", "seeds: 2"))
     assert "since then the file has changed" in remark(bench)
-    assert f"`orchestrator report {path} cell.epochs=2`" in remark(bench)
+    command = shlex.join(["orchestrator", "report", str(path), "cell.epochs=2"])
+    at = f"--store {bench.store} --data-root {bench.folder}"
+    assert f"`{command} {at}`" in remark(bench)
 
 
 def test_a_file_that_has_gone_is_told(bench: Bench) -> None:
