@@ -2,7 +2,7 @@
 
 Tune is a disposable executor here. What is done is known to the store, so nothing of Tune's state
 is kept or restored: stacks of cells go in, outcomes come out as events, and whatever is still due
-goes in again. Ray is known here, in `feeder.py`, `events.py` and `trial.py`, and nowhere else.
+goes in again.
 """
 
 from __future__ import annotations

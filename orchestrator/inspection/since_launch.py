@@ -6,6 +6,7 @@ stands, as far as that is cheap: no data set is decoded.
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,8 +17,12 @@ from orchestrator.plan.provenance import code_version
 from orchestrator.study.model import SMOKE_SUFFIX
 from orchestrator.study.text import StudyError
 from storage.attempt import PlannedCell, StudyRecord
-from storage.standing.judgement import changed_sources
+from storage.standing.judgement import changed_sources, config_differences
 from storage.store import Store
+from trainables.datasets import default_data_root
+
+RESULTS = Path("results")
+"""The store that a command without `--store` reads."""
 
 DATA = ("train_data_sha256", "test_data_sha256")
 
@@ -35,8 +40,9 @@ def since_launch(record: StudyRecord, store: Store, data_root: Path) -> Iterator
         yield f"{judged}; its file {path} is not here"
         return
     is_smoke = record.name.endswith(SMOKE_SUFFIX)
-    command = shlex.join(["orchestrator", "report", str(path), *record.overrides])
-    command += " --smoke" * is_smoke
+    smoke = ["--smoke"] if is_smoke else []
+    given = [str(path), *record.overrides, *smoke, *_at(store, data_root)]
+    command = shlex.join(["orchestrator", "report", *given])
     try:
         found = _changed(record, store, data_root, is_smoke=is_smoke)
     except StudyError as error:
@@ -46,6 +52,14 @@ def since_launch(record: StudyRecord, store: Store, data_root: Path) -> Iterator
         yield f"{judged}; `{command}` judges the file as it stands"
     elif found:
         yield f"{judged}; since then {found}: `{command}` judges the file as it stands"
+
+
+def _at(store: Store, data_root: Path) -> Iterator[str]:
+    """Options without which the command would look elsewhere."""
+    if store.root != RESULTS:
+        yield from ("--store", str(store.root))
+    if data_root != default_data_root():
+        yield from ("--data-root", str(data_root))
 
 
 def _changed(record: StudyRecord, store: Store, data_root: Path, *, is_smoke: bool) -> str | None:
@@ -76,7 +90,7 @@ def _changed_cells(
     if here.keys() != there.keys():
         return "its defaults or its picks give other cells"
     pairs = [(cell, here[place]) for place, cell in there.items() if cell.key is not None]
-    if any(then.config != now.config for then, now in pairs):
+    if any(_is_other_config(then, now) for then, now in pairs):
         return "a default has changed"
     changed = {one for then, now in pairs for one in _changed_code(then, now)}
     if changed:
@@ -86,6 +100,13 @@ def _changed_cells(
         return "the data have changed"
     is_known = all(None not in pair for pair in digests) and all(c.sources for c, _ in pairs)
     return "" if is_known else None
+
+
+def _is_other_config(then: PlannedCell, now: PlannedCell) -> bool:
+    """Whether a value differs. A parameter that is newer than the launch is no changed default."""
+    if then.config is None or now.config is None or then.config == now.config:
+        return False
+    return any(config_differences(json.loads(then.config), json.loads(now.config)))
 
 
 def _changed_code(then: PlannedCell, now: PlannedCell) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """Errors of a running sweep that are nobody's study.
 
-StudyError            in `source.py`: something in a study file is wrong, with its place
+StudyError            in `study/text.py`: something in a study file is wrong, with its place
 ExecutorError         Ray cannot run the cells
   ClusterLostError    Ray ran them, and is gone
 """

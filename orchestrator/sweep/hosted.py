@@ -1,4 +1,4 @@
-"""Cells are run by a host (`host.py`), which may be lost: the launch starts another and goes on.
+"""Cells are run by a host (`cluster/host.py`). It may be lost: the launch then starts another.
 
 Landed results stay, and running cells go on from their checkpoints, so a lost cluster costs a few
 epochs. The launch itself never waits on Ray, so it hears a signal at any moment. Knows no Ray.

@@ -1,9 +1,9 @@
 """Ends every process of one Ray host, and removes its folders, once it or its launch has ended.
 
-Stands between a launch and the process in which its Ray lives (`host.py`), and leads a session of
-its own, in which all processes stay that a private cluster starts. So whatever ends the launch,
-SIGKILL included, nothing of it goes on; processes of other launches are never touched. Run as a
-script, with nothing but the standard library, so that it starts in a moment.
+Stands between a launch and the process in which its Ray lives (`cluster/host.py`), and leads a
+session of its own, in which all processes stay that a private cluster starts. So whatever ends the
+launch, SIGKILL included, nothing of it goes on; processes of other launches are never touched. Run
+as a script, with nothing but the standard library, so that it starts in a moment.
 """
 
 from __future__ import annotations

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import shlex
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from orchestrator.cli import app
+from orchestrator.inspection import since_launch
 from orchestrator.inspection.asked import AskedError, AskedStudy, asked_study
 from storage import Store
+from storage.attempt import PlannedCell
 from tests.orchestrator.bench import STUDY, Bench
 
 GRID = STUDY + "losses: {CE: ce, MAE: mae}\ngrid: {loss: all}\nseeds: 1\n"
@@ -45,7 +51,9 @@ def test_an_edited_file_is_told_with_the_command_that_reads_it(bench: Bench) -> 
     bench.launch(path, "cell.epochs=2")
     bench.write(GRID.replace("seeds: 1", "seeds: 2"))
     assert "since then the file has changed" in remark(bench)
-    assert f"`orchestrator report {path} cell.epochs=2`" in remark(bench)
+    command = shlex.join(["orchestrator", "report", str(path), "cell.epochs=2"])
+    at = f"--store {bench.store} --data-root {bench.folder}"
+    assert f"`{command} {at}`" in remark(bench)
 
 
 def test_a_file_that_has_gone_is_told(bench: Bench) -> None:
@@ -68,6 +76,26 @@ def test_an_edited_plug_in_is_told(bench: Bench) -> None:
     assert ask(bench, "tiny").remarks == ()
     plug_in.write_text(PLUG_IN + "\nUNUSED = 1\n")
     assert "since then the code of loss mine has changed" in remark(bench)
+
+
+@pytest.mark.parametrize(("rate", "is_told"), [(0.1, False), (0.3, True)])
+def test_a_parameter_that_is_newer_than_the_launch_is_no_changed_default(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, rate: float, is_told: bool
+) -> None:
+    bench.launch(bench.write(GRID))
+    planned = since_launch._planned
+
+    def newer(*given: Any) -> dict[tuple[str, str | None], PlannedCell]:
+        return {place: _with(cell, rate) for place, cell in planned(*given).items()}
+
+    def _with(cell: PlannedCell, rate: float) -> PlannedCell:
+        config = json.loads(cell.config or "{}")
+        config |= {"learning_rate": rate, "optimizer": {**config["optimizer"], "newer": 0.0}}
+        return replace(cell, config=json.dumps(config))
+
+    monkeypatch.setattr(since_launch, "_planned", newer)
+    assert any("a default has changed" in line for line in ask(bench, "tiny").remarks) == is_told
+    assert bool(ask(bench, "tiny").remarks) == is_told
 
 
 def test_data_that_are_not_remembered_are_not_decoded(
