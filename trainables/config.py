@@ -202,7 +202,7 @@ def _frozen(value: Any) -> Any:
     """Plain YAML/JSON values → hashable ones; a mapping is a choice and needs a `name`."""
     if isinstance(value, Mapping):
         if "name" not in value:
-            raise ParameterError(f"must be a value, not a mapping without 'name'")
+            raise ParameterError("must be a value, not a mapping without 'name'")
         rest = {key: item for key, item in value.items() if key != "name"}
         return Choice.of(value["name"], rest)
     if isinstance(value, list | tuple):
