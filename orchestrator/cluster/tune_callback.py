@@ -141,16 +141,19 @@ class Events(NotKept, tune.Callback):  # type: ignore[misc]
             self._progress.trial_ended(entry.key, INTERRUPTED)
             return
         if entry.error_class == "exception" and entry.error_trace:
-            self._note_failure(self._tasks[entry.key].loss, f"\n{entry.error_trace.rstrip()}")
+            self._note_failure(entry.key, entry.error_trace)
         if entry.error_class in TOLD and entry.error_message:
-            self._note_failure(self._tasks[entry.key].loss, f" {entry.error_message}")
+            self._note_failure(entry.key, entry.error_message)
         self._end(entry.key, entry.outcome)
 
-    def _note_failure(self, loss: str, trace: str) -> None:
-        """Each trace, or message, is shown once."""
+    def _note_failure(self, key: str, trace: str) -> None:
+        """Each trace, or message, is told once, by its last line."""
+        loss = self._tasks[key].loss
         if trace not in self._traces:
             self._traces.add(trace)
-            self._progress.note(f"a cell of loss {loss} failed:{trace}")
+            words = trace.strip().splitlines()[-1]
+            note = f"a cell of loss {loss} failed: {words} (`orchestrator logs {key[:12]}`)"
+            self._progress.note(note)
         if self._breaker.record(loss, trace):
             self._progress.note(f"cells of loss {loss} all fail alike: no more of them are started")
 

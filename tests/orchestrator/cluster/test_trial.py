@@ -324,7 +324,7 @@ def test_a_worker_that_cannot_be_cleaned_ends_before_its_cells(
     script.write_text(
         "import json, sys\n"
         "from orchestrator.cluster.trial import run_trial\n"
-        "from trainables import process\n"
+        "from trainables.training import process\n"
         "from trainables.isolation.state import ProcessState\n"
         "process.return_to_clean_state()\n"
         "ProcessState.restore = lambda self: ('what cannot be undone',)\n"
