@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -142,8 +143,10 @@ def export(source: Path, target: Path) -> Merge:
 def check_manifest(folder: Path) -> None:
     """Compare a bundle with its manifest; any other store passes. Raises BundleError."""
     path = folder / MANIFEST
-    if not path.exists():
+    if not os.path.lexists(path):
         return
+    if not path.is_file():  # a pipe would be waited for without end
+        raise BundleError(f"{path} cannot be read: it is no regular file")
     try:
         entries: dict[str, str] = json.loads(path.read_text())["sha256"]
         for name, digest in entries.items():

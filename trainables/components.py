@@ -323,10 +323,11 @@ def _read_choice(field: str, value: Any) -> Choice:
         )
     if not isinstance(value.get(name_key), str):
         raise ParameterError(f"'{field}' needs '{name_key}'", key=field)
-    for key, item in value.items():
-        if isinstance(item, Mapping) and "name" not in item:
-            raise ParameterError(f"'{key}' must be a value, not a mapping", key=f"{field}.{key}")
-    return Choice.of(value[name_key], {key: item for key, item in value.items() if key != name_key})
+    try:
+        rest = {key: item for key, item in value.items() if key != name_key}
+        return Choice.of(value[name_key], rest)
+    except ParameterError as error:
+        raise ParameterError(error.message, key=f"{field}.{error.key}") from None
 
 
 def _read_scalar(field: str, value: Any) -> Any:

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, TypeAlias, get_args
 
+from trainables.errors import ParameterError
+
 Value: TypeAlias = "bool | int | float | str | tuple[Value, ...] | None"
 Precision = Literal["fp32", "tf32", "bf16"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
@@ -30,9 +32,14 @@ class Choice:
 
     @classmethod
     def of(cls, name: str, parameters: Mapping[str, Any] | None = None, **more: Any) -> Choice:
-        """Build a choice from plain values: `Choice.of("gce", q=0.7)`."""
+        """Build a choice from plain values: `Choice.of("gce", q=0.7)`.
+
+        Raises ParameterError for a mapping without a name, wherever it lies among the parameters.
+        """
         pairs = {**(parameters or {}), **more}
-        return cls(name, tuple(sorted((key, _frozen(value)) for key, value in pairs.items())))
+        return cls(
+            name, tuple(sorted((key, _parameter(key, value)) for key, value in pairs.items()))
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Parameters as a plain dictionary of plain values."""
@@ -181,9 +188,21 @@ class TrainingResult:
     process_state_sha256: str | None = None
 
 
+def _parameter(name: str, value: Any) -> Any:
+    """The frozen value of one parameter; an error bears its name."""
+    try:
+        return _frozen(value)
+    except ParameterError as error:
+        if error.key is None:
+            raise ParameterError(f"'{name}' {error.message}", key=name) from None
+        raise ParameterError(error.message, key=f"{name}.{error.key}") from None
+
+
 def _frozen(value: Any) -> Any:
-    """Plain YAML/JSON values → hashable ones; a mapping is a choice and must have a `name`."""
+    """Plain YAML/JSON values → hashable ones; a mapping is a choice and needs a `name`."""
     if isinstance(value, Mapping):
+        if "name" not in value:
+            raise ParameterError("must be a value, not a mapping without 'name'")
         rest = {key: item for key, item in value.items() if key != "name"}
         return Choice.of(value["name"], rest)
     if isinstance(value, list | tuple):

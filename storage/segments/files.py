@@ -256,12 +256,20 @@ def _put(root: Path, path: Path, content: bytes) -> None:
     """
     while not put_if_absent(path, content):
         try:
-            if path.read_bytes() != content:
+            if not _holds(path, content):
                 keep_aside(root, path)
                 replace(path, content)
         except FileNotFoundError:
             continue  # cleared up in this very moment
         return
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    """Whether this is a file with just this content; a pipe or a folder is none."""
+    try:
+        return integrity.read_bytes(path) == content
+    except DamagedFileError:
+        return False
 
 
 def _metadata(table: pa.Table) -> dict[bytes, bytes]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from storage.merging import MANIFEST, BundleError, merge
 from storage.segments.compaction import compact
 from storage.segments.files import pointer_path
 from storage.store import Store
@@ -47,3 +48,22 @@ def test_what_is_no_file_among_records_is_passed_over(filled, kind) -> None:
         (filled / folder).mkdir(exist_ok=True)
         KINDS[kind](filled / folder / "odd.parquet")
     assert Store(filled).rows("select count(*) from cells") == [(5,)]
+
+
+@pytest.mark.parametrize("kind", ["pipe", "loop"])
+def test_a_merge_writes_a_segment_anew_whose_files_are_none(filled, tmp_path, kind) -> None:
+    compact(filled)
+    target = tmp_path / "target"
+    merge(target, [filled])
+    for path in list((target / "segments").glob("*.parquet")):
+        path.unlink()
+        KINDS[kind](path)
+    merge(target, [filled])
+    assert Store(target, read_only=True).rows("select count(*) from cells") == [(5,)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_manifest_that_is_no_file_is_one_line(filled, tmp_path, kind) -> None:
+    KINDS[kind](filled / MANIFEST)
+    with pytest.raises(BundleError, match="no regular file"):
+        merge(tmp_path / "target", [filled])
