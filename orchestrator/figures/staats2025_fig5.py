@@ -29,7 +29,8 @@ CAPTION = (
     "alone: {each}). Dotted: N(0, 1), on which the theory builds. It is no more than near: a "
     "spread below 1 puts the labelled class nearer to 1/K than the theory has it, one above 1 "
     "farther, and a logit bias from N(0, 1) is then somewhat too large or too small. Which "
-    "networks and how many images the print shows follows the source's words; its numbers are not known."
+    "networks and how many images the print shows follows the source's words; its "
+    "numbers are not known."
 )
 
 
