@@ -42,7 +42,7 @@ def figure(
         bool, typer.Option("--column", help="Images as wide as one column of a paper, 3.3 inches.")
     ] = False,
     synthetic: Annotated[
-        bool, typer.Option("--synthetic", help="Drawn images where real ones are missing.")
+        bool, typer.Option("--synthetic", help="Images drawn at random in place of the real ones.")
     ] = False,
     data_root: DataRoot = None,
     store: StoreRoot = RESULTS,

@@ -125,7 +125,8 @@ def check_lines(loss: Choice, findings: Sequence[Finding]) -> Iterator[str]:
     yield from published_lines(loss.name)
     yield "Average backpropagation error ⟨δ_k⟩(0) at initialisation"
     try:
-        yield from error_lines([loss, *map(Choice, YARDSTICKS)], (10, 100, 1000))
+        beside = (other for other in map(Choice, YARDSTICKS) if other != loss)
+        yield from error_lines([loss, *beside], (10, 100, 1000))
     except Exception as error:  # noqa: BLE001 - a plug-in may raise anything
         yield f"raised {type(error).__name__}: {error}"
 

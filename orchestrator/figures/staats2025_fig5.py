@@ -24,12 +24,13 @@ INITIALIZATIONS = 3
 CAPTION = (
     "Histogram of all logits of {count} fresh networks, before any training step and with batch "
     "statistics where the network has them, on {images} training images of CIFAR-10 (a, MLP1024, "
-    "Xavier-uniform) and {few} of CIFAR-100 (b, ResNet-34, Kaiming-normal){origin}. Dark line: the "
-    "normal law with the measured standard deviation, {first} and {second} (each network alone: "
-    "{each}). Dotted: N(0, 1), on which the theory builds. It is no more than near: a spread below "
-    "1 puts the labelled class nearer to 1/K than the theory has it, one above 1 farther, and a "
-    "logit bias from N(0, 1) is then somewhat too large or too small. Which networks and how many "
-    "images the print shows follows the source's words; its numbers are not known."
+    "Xavier-uniform) and {few} of CIFAR-100 (b, ResNet-34, Kaiming-normal){origin}. Solid line: "
+    "the normal law with the measured standard deviation, {first} and {second} (each network "
+    "alone: {each}). Dotted: N(0, 1), on which the theory builds. It is no more than near: a "
+    "spread below 1 puts the labelled class nearer to 1/K than the theory has it, one above 1 "
+    "farther, and a logit bias from N(0, 1) is then somewhat too large or too small. Which "
+    "networks and how many images the print shows follows the source's words; its "
+    "numbers are not known."
 )
 
 

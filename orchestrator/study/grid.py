@@ -29,6 +29,7 @@ from orchestrator.study.model import (
 from orchestrator.study.pick import Pick
 from orchestrator.study.text import KeyPath, Source
 from storage.reporting.spec import METRIC, FigureSpec, TableSpec
+from storage.reporting.table import field_text
 from trainables.config import TrainingConfig
 from trainables.registry import ComponentError, nearest
 from trainables.training.stackable import stack_group
@@ -63,6 +64,7 @@ def expand(
                 # Two blocks may ask for the same cell; it stands once.
                 cells.setdefault((name, seed, axes), cell)
     _check_shown_fields(study, source, list(cells.values()))
+    _check_axes(study, source, list(cells.values()))
     _check_picks(study, source, list(cells.values()))
     if study.resources.asks_for_stacks:
         _check_stacks(source, list(cells.values()))
@@ -331,6 +333,45 @@ def _check_shown_fields(study: Study, source: Source, cells: list[StudyCell]) ->
                 if field not in known:
                     hint = nearest(field, known)
                     raise source.error(f"no cell has a field '{field}'", (*path, key), hint)
+
+
+def _check_axes(study: Study, source: Source, cells: list[StudyCell]) -> None:
+    """The cells of a figure have numbers where its axes are, above 0 on a logarithm's.
+
+    Otherwise it could not be drawn when all of them are trained. Raises StudyError.
+    """
+    for path, spec in study.declared:
+        if isinstance(spec, FigureSpec) and spec.axes:
+            shown = {id(c.axes): c.axes for c in cells if c.cell and _is_drawn(c, spec)}
+            for key, field in zip("xy", spec.axes, strict=False):
+                for value in dict.fromkeys(axes.get(field) for axes in shown.values()):
+                    if complaint := _axis_complaint(field, value, is_log=key in spec.log):
+                        raise source.error(complaint, (*path, key))
+
+
+def _is_drawn(entry: StudyCell, spec: FigureSpec) -> bool:
+    """Whether a figure shows a cell."""
+    if spec.phase not in (None, entry.phase):
+        return False
+    return all(
+        entry.axes.get(field) in {field_text(value) for value in _listed(values)}
+        for field, values in spec.where.items()
+    )
+
+
+def _listed(values: Any) -> tuple[Any, ...]:
+    return values if isinstance(values, tuple) else (values,)
+
+
+def _axis_complaint(field: str, value: str | None, *, is_log: bool) -> str | None:
+    """Why a value has no place on an axis, None if it has."""
+    if value is None:
+        return f"a cell has no {field}; leave it out with where"
+    try:
+        number = float(value)
+    except ValueError:
+        return f"{field} is no numeric field: a cell has '{value}'"
+    return f"log: {field} is {value} in a cell, not above 0" if is_log and number <= 0 else None
 
 
 def _fields_named(spec: TableSpec | FigureSpec) -> dict[str, tuple[str, ...]]:

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from orchestrator.cli import app
-from orchestrator.cli.theory_text import columns, component_name, described
+from orchestrator.cli.theory_text import check_lines, columns, component_name, described
 from orchestrator.figures.error_panels import DRAWN
 from trainables.config import Choice
 
@@ -76,6 +76,11 @@ def test_check_loss_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert "my_sound_loss(p=3.0)" in result.output
     assert "FAILED" not in result.output
     assert "mae" in result.output
+
+
+def test_a_loss_is_not_compared_with_itself() -> None:
+    lines = [line.split("  ")[0] for line in check_lines(Choice("mae"), [])]
+    assert (lines.count("mae"), lines.count("ce")) == (2, 1)  # its heading, and one row
 
 
 def test_check_loss_of_a_loss_that_overflows(
