@@ -30,7 +30,7 @@ from orchestrator.cli.output import (
     write,
     write_report_files,
 )
-from orchestrator.inspection.hint import SAFE_QUERY
+from storage.reporting.queries import SAFE_QUERY
 
 SHOWN_ROWS = 1_000
 """Rows of an answer that a table shows."""

@@ -72,7 +72,7 @@ def launch_lines(ended: LaunchReport, typed: Typed, pages: Sequence[Path]) -> It
 
     After a smoke run that is the launch of the study itself; after any other, more seeds.
     """
-    from orchestrator.inspection.hint import example_query
+    from storage.reporting.queries import example_query
     from storage.standing.judgement import Standing
 
     name = ended.plan.planned[0].study

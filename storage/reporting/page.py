@@ -15,6 +15,7 @@ from plotly.offline import get_plotlyjs
 
 from storage.reporting.evidence import Results
 from storage.reporting.gallery import ShownFigure, shown_figures
+from storage.reporting.queries import example_query
 from storage.reporting.render import html
 from storage.reporting.render.document import printable
 from storage.reporting.report import Report
@@ -30,6 +31,7 @@ th, td { padding: 0.25rem 0.75rem; border-bottom: 1px solid #8886; }
 td { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 th[scope=row] { text-align: left; font-weight: normal; }
 li { font-size: 0.85rem; }
+pre { white-space: pre-wrap; font-size: 0.85rem; }
 fieldset { border: 1px solid #8886; margin: 1rem 0; }
 fieldset label { margin-right: 1rem; white-space: nowrap; }
 [hidden] { display: none; }
@@ -82,7 +84,8 @@ def build_page(results: Results, report: Report) -> str:
 
 def _page(report: Report, figures: Iterable[ShownFigure]) -> str:
     drawn = (line for number, shown in enumerate(figures) for line in figure_lines(number, shown))
-    return page_of(report.study, (*_filter_lines(report), html.render(report), *drawn))
+    body = (*_filter_lines(report), html.render(report), *drawn, *_query_lines(report))
+    return page_of(report.study, body)
 
 
 def page_of(title: str, body: Iterable[str]) -> str:
@@ -125,6 +128,14 @@ def _filter_lines(report: Report) -> Iterator[str]:
             text = escape(label)
             yield f'<label><input type="checkbox" value="{text}" checked> {text}</label>'
         yield "</fieldset>"
+
+
+def _query_lines(report: Report) -> Iterator[str]:
+    """How to ask the store for what the tables show, setting by setting."""
+    if report.planned:
+        query = escape(printable(example_query(report.planned)))
+        yield "<section><h2>Ask the store</h2>"
+        yield f'<pre>orchestrator sql "{query}"</pre></section>'
 
 
 def figure_lines(number: int, shown: ShownFigure) -> Iterator[str]:

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+from html import unescape
 from html.parser import HTMLParser
 
 import plotly.graph_objects as go
@@ -70,3 +71,12 @@ def test_an_unknown_study_is_refused(sweep, tmp_path):
 
 def test_a_study_without_results_has_a_page(sweep, tmp_path):
     assert "0 planned cells" in build_page(sweep, build_report(sweep, "sweep", tmp_path))
+
+
+def test_the_page_offers_a_query_that_keeps_settings_apart(page, sweep):
+    (asked,) = re.findall(r'<pre>orchestrator sql "(.*)"</pre>', page)
+    query = unescape(asked)
+    assert " from runs where study = 'sweep' and standing = 'done' " in query
+    asked = "select count(distinct setting) as n from runs where standing = 'done'"
+    ((settings,),) = sweep.rows(asked)
+    assert len(sweep.rows(query)) == settings > 1

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.inspection.hint import SAFE_QUERY, columns_apart, example_query
 from storage import Store
 from storage.attempt import PlannedCell
+from storage.reporting.queries import SAFE_QUERY, columns_apart, example_query
 from tests.orchestrator.bench import STUDY, Bench
 
 # The shipped images are mapped from a file and read only.

@@ -1,4 +1,4 @@
-"""Queries over `runs` that keep the settings of studies apart: what is suggested after a launch."""
+"""Queries over `runs` that keep settings apart: suggested after a launch and on the page."""
 
 from __future__ import annotations
 
