@@ -96,14 +96,16 @@ def main(arguments: Sequence[str]) -> int:
 
 def _wait(host: subprocess.Popen[bytes], lifeline: int, entrusted: int) -> bytes:
     """Until the host or the launch ends. Returns what was entrusted."""
-    folders, watched = b"", [lifeline, entrusted]
+    folders, watched = b"", select.poll()  # `select` takes no descriptor beyond 1,023
+    for end in (lifeline, entrusted):
+        watched.register(end, select.POLLIN)
     while host.poll() is None:
-        ready, _, _ = select.select(watched, [], [], LOOK_SECONDS)
+        ready = [end for end, _ in watched.poll(1000 * LOOK_SECONDS)]
         if entrusted in ready:
             more = os.read(entrusted, 65536)
             folders += more
             if not more:
-                watched.remove(entrusted)
+                watched.unregister(entrusted)
         if lifeline in ready:
             break
     return folders

@@ -15,7 +15,11 @@ from trainables.registry import ParameterError
 from trainables.theory.architecture_contract import check_architecture
 from trainables.theory.loss_contract import Finding
 
-NEEDED = {"mlp": {"hidden": (32, 16)}}
+NEEDED = {
+    "mlp": {"hidden": (32, 16)},
+    "resnet50": {"stem": "small"},
+    "timm": {"model": "resnet10t"},
+}
 QUICK = {"mlp", "resnet20"}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -68,6 +69,20 @@ def test_the_end_of_the_launch_ends_all(tmp_path: Path) -> None:
     assert watched.process.wait(20) == 128 + signal.SIGKILL
     assert watched.members == []
     assert not watched.temporary.exists()
+
+
+def test_a_launch_with_many_open_files_has_a_janitor_too(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < 2048:
+        pytest.skip("a process may open too few files here")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2048), hard))
+    held = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]
+    try:
+        test_the_end_of_the_launch_ends_all(tmp_path)
+    finally:
+        for number in held:
+            os.close(number)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_the_end_of_the_host_ends_all(tmp_path: Path) -> None:
